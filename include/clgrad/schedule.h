@@ -1,0 +1,107 @@
+#pragma once
+
+/** Running graphs on a device: functions, and linear operators such as Hessians. */
+
+#include "clgrad/autodiff.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct clgrad_function clgrad_function;
+
+typedef struct clgrad_function_options {
+    size_t struct_size;
+    bool no_fusion; /* one launch per operation; same bits, slower */
+    /* For each input, 1 + the output that may take over its memory (same type and shape), or 0. NULL: none. After a call the
+     * donated tensor holds the output. */
+    const uint32_t *donated;
+} clgrad_function_options;
+
+#define CLGRAD_FUNCTION_OPTIONS_INIT { sizeof(clgrad_function_options), false, NULL }
+
+/**
+ * Compile a graph for a device. g is retained and must not be changed afterwards.
+ *
+ * CLGRAD_E_UNSUPPORTED  the graph uses f64 and the device has none.
+ * CLGRAD_E_MEMORY       scratch does not fit; the text says bytes needed and there.
+ * CLGRAD_E_BUILD, CLGRAD_E_KERNEL_FILE  a program did not build; the text has the log.
+ * Cost: builds programs, 0.1 s each at first and about 1 ms from the cache.
+ */
+CLGRAD_API clgrad_status clgrad_function_create(clgrad_device *dev, clgrad_graph *g,
+                                                const clgrad_function_options *options, clgrad_function **out);
+CLGRAD_API clgrad_function *clgrad_function_retain(clgrad_function *f);
+CLGRAD_API void clgrad_function_release(clgrad_function **f);
+CLGRAD_API clgrad_graph *clgrad_function_graph(const clgrad_function *f);
+
+/**
+ * Enqueue outputs = f(inputs).
+ *
+ * inputs   one tensor per graph input, type and shape as declared.
+ * outputs  one per graph output; NULL entries are created (the caller releases them), others are written. An output must not
+ *          overlap an input, unless that input is donated to it and is the same tensor.
+ *
+ * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  an operand does not match; nothing was enqueued.
+ * CLGRAD_E_DEVICE                 a launch failed; outputs are undefined.
+ * Order: waits (on the device) for `wait`, returns before the work ends; `event` (may be NULL) covers all of it.
+ * Threads: one call at a time per context. Bits: repeat.
+ */
+CLGRAD_API clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor *const *inputs, clgrad_tensor **outputs,
+                                              size_t num_wait, clgrad_event *const *wait, clgrad_event **event);
+
+/** The launch list as text. Release with clgrad_function_text_release. */
+CLGRAD_API clgrad_status clgrad_function_explain(const clgrad_function *f, char **text);
+CLGRAD_API void clgrad_function_text_release(clgrad_function *f, char **text);
+
+/* --- operators --- */
+
+typedef struct clgrad_operator clgrad_operator;
+
+/**
+ * The Hessian of scalar output number `output` of f with respect to the inputs wrt, at a point.
+ *
+ * inputs  all inputs of f; their values are read now (what does not depend on a direction is computed and kept).
+ *
+ * Errors as clgrad_hessian_vector and clgrad_function_create. The operator is symmetric.
+ */
+CLGRAD_API clgrad_status clgrad_hessian_create(clgrad_device *dev, const clgrad_graph *f, size_t output, size_t count,
+                                               const size_t *wrt, clgrad_tensor *const *inputs, clgrad_operator **out);
+/** The Jacobian of output number `output` of f with respect to the inputs wrt, at a point. Transpose-apply is the vjp. */
+CLGRAD_API clgrad_status clgrad_jacobian_create(clgrad_device *dev, const clgrad_graph *f, size_t output, size_t count,
+                                                const size_t *wrt, clgrad_tensor *const *inputs, clgrad_operator **out);
+/** Move the operator to another point: same shapes, the kept values are computed again. */
+CLGRAD_API clgrad_status clgrad_operator_set_point(clgrad_operator *op, clgrad_tensor *const *inputs);
+CLGRAD_API clgrad_operator *clgrad_operator_retain(clgrad_operator *op);
+CLGRAD_API void clgrad_operator_release(clgrad_operator **op);
+
+/** Tensors in a domain vector (apply's v) and in a range vector (apply's out), and the shape of each. */
+CLGRAD_API size_t clgrad_operator_domain_count(const clgrad_operator *op);
+CLGRAD_API size_t clgrad_operator_range_count(const clgrad_operator *op);
+CLGRAD_API clgrad_shape clgrad_operator_domain_shape(const clgrad_operator *op, size_t i);
+CLGRAD_API clgrad_shape clgrad_operator_range_shape(const clgrad_operator *op, size_t i);
+/** Elements in all: columns and rows of the matrix. */
+CLGRAD_API int64_t clgrad_operator_columns(const clgrad_operator *op);
+CLGRAD_API int64_t clgrad_operator_rows(const clgrad_operator *op);
+
+/**
+ * Apply an operator to a vector: out = A v.
+ *
+ * v    one tensor per domain entry, shapes as clgrad_operator_domain_shape.
+ * out  one per range entry; NULL entries are created; must not overlap v.
+ *
+ * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  v or out does not match; nothing was enqueued.
+ * CLGRAD_E_DEVICE  a launch failed; out is then undefined, op and v are intact.
+ * Order: as clgrad_function_call. Threads: one call at a time per context. Bits: repeat.
+ * Cost: for a Hessian at a kept point, about two gradient evaluations.
+ * Source: Pearlmutter 1994, Fast exact multiplication by the Hessian.
+ */
+CLGRAD_API clgrad_status clgrad_operator_apply(const clgrad_operator *op, clgrad_tensor *const *v, clgrad_tensor **out,
+                                               size_t num_wait, clgrad_event *const *wait, clgrad_event **event);
+/** out = A' v, v in the range, out in the domain. */
+CLGRAD_API clgrad_status clgrad_operator_apply_transpose(const clgrad_operator *op, clgrad_tensor *const *v,
+                                                         clgrad_tensor **out, size_t num_wait,
+                                                         clgrad_event *const *wait, clgrad_event **event);
+
+#ifdef __cplusplus
+}
+#endif

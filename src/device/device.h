@@ -1,0 +1,76 @@
+#pragma once
+
+/* The device room as later rooms see it: buffers, kernels and events of one device; no OpenCL types.
+ * All work of a device goes through one in-order queue; nothing here waits unless its comment says so. */
+
+#include "base/base.h"
+#include "clgrad/device.h"
+
+typedef struct clgrad_buffer clgrad_buffer;
+typedef struct clgrad_kernel clgrad_kernel;
+
+/* --- memory --------------------------------------------------------------------------------------------------- */
+
+/* Uninitialised device memory, rounded up and pooled by size class; bytes > 0. E_MEMORY when it exceeds the device's
+ * allocation limit or is refused. The memory is touched (a fill of nothing but its first bytes is not enough on lazy
+ * drivers: see the room's README), so that a refusal shows here. */
+clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out);
+clgrad_buffer *clgrad_buffer_retain(clgrad_buffer *buffer);
+/* Back to the pool once work already enqueued cannot be harmed (the queue is in order, so at once). */
+void clgrad_buffer_release(clgrad_buffer **buffer);
+size_t clgrad_buffer_bytes(const clgrad_buffer *buffer);
+clgrad_device *clgrad_buffer_device(const clgrad_buffer *buffer);
+
+/* Copies between host and device; offsets and sizes in bytes, checked. `write` without wait copies `src` first (or stages
+ * it) so that the caller may reuse it at once; `read` always waits. */
+clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
+/* As write, but `src` must stay untouched until the queue has passed it: no copy is made. */
+clgrad_status clgrad_buffer_write_kept(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
+clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes);
+/* Enqueued read into memory that stays valid; *event is signalled when dst may be looked at. */
+clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes,
+                                       clgrad_event **event);
+/* pattern_bytes is 1, 2, 4 or 8; offset and bytes are multiples of it. */
+clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t bytes, const void *pattern,
+                                 size_t pattern_bytes);
+/* src and dst may be one buffer if the ranges do not overlap. */
+clgrad_status clgrad_buffer_copy(clgrad_buffer *dst, size_t dst_offset, clgrad_buffer *src, size_t src_offset,
+                                 size_t bytes);
+
+/* --- programs and kernels ---------------------------------------------------------------------------------------- */
+
+/* One kernel of one specialised template. */
+typedef struct clgrad_kernel_source {
+    const char *file;     /* template under cl/, "map.cl"; found by the kernel search */
+    const char *preamble; /* #defines and generated functions, put before the template's text */
+    const char *name;     /* kernel function */
+    bool with_math;       /* put math.cl (our own elementary functions) between preamble's prologue and the template */
+} clgrad_kernel_source;
+
+/* Build, or fetch from the program cache, and make a kernel with arguments of its own (two kernels of one program share
+ * nothing mutable). Programs are kept per device and shared by equal text. The device adds to every text, in this order: a
+ * prologue (`#pragma OPENCL FP_CONTRACT OFF`, extension pragmas for fp64/fp16 where probed, `#define CLGRAD_FMA 0/1`,
+ * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`), math.cl if asked
+ * for, the preamble, `#line 1 "<file>"`, the template. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
+clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_source *source, clgrad_kernel **out);
+void clgrad_kernel_release(clgrad_kernel **kernel);
+/* Arguments keep the buffer alive until replaced or the kernel is released. */
+clgrad_status clgrad_kernel_set_buffer(clgrad_kernel *kernel, uint32_t index, clgrad_buffer *buffer);
+clgrad_status clgrad_kernel_set_bytes(clgrad_kernel *kernel, uint32_t index, const void *value, size_t bytes);
+clgrad_status clgrad_kernel_set_local(clgrad_kernel *kernel, uint32_t index, size_t bytes);
+size_t clgrad_kernel_max_work_group(const clgrad_kernel *kernel);
+/* global[d] a multiple of local[d]; local NULL only where the kernel fixes it. `label` names the launch in a profile. */
+clgrad_status clgrad_kernel_launch(clgrad_kernel *kernel, uint32_t dims, const size_t *global, const size_t *local,
+                                   const char *label);
+/* The whole text of a kernel source as it would be built; for explain, dumps and digests. Release with clgrad_free. */
+clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source *source, char **out);
+
+/* --- order --------------------------------------------------------------------------------------------------------- */
+
+/* What is enqueued later runs after these events. They may come from other queues of the same context. */
+clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait);
+/* An event that covers everything enqueued so far; event NULL does nothing. Also flushes. */
+clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **event);
+clgrad_status clgrad_device_flush(clgrad_device *dev);
+
+bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */

@@ -1,0 +1,46 @@
+#pragma once
+
+/* A plan: a graph compiled to a list of launches for one device. Running it plans nothing, allocates nothing and waits
+ * for nothing. */
+
+#include "graph/graph.h"
+
+typedef struct clgrad_plan clgrad_plan;
+
+typedef enum clgrad_variant { CLGRAD_VARIANT_AUTO, CLGRAD_VARIANT_CPU, CLGRAD_VARIANT_GPU, CLGRAD_VARIANT_CLBLAST } clgrad_variant;
+
+typedef struct clgrad_plan_options {
+    bool no_fusion;          /* every node its own launch (views are still folded): for tests of fusion */
+    clgrad_variant reduce;   /* forced form of reductions and scans; AUTO by the device's kind */
+    clgrad_variant matmul;   /* forced form of products; CLBLAST gives other bits */
+    uint32_t width;          /* forced vector width 1 2 4 8 16; 0: by the device */
+    size_t work_group;       /* forced work-group size where a template lets one choose; 0: by the device */
+    uint32_t tile_m, tile_n; /* forced matmul tile; 0: by the device */
+    /* donated[i] = 1 + output that may take over input i's memory (same type and shape), 0: none. NULL: none. */
+    const uint32_t *donated;
+} clgrad_plan_options;
+
+/* g is retained. Scratch memory is allocated and touched here. Errors: E_UNSUPPORTED (f64 without fp64, a launch beyond the
+ * device's limits), E_MEMORY (the text says bytes needed and bytes there), E_BUILD, E_KERNEL_FILE. */
+clgrad_status clgrad_plan_create(clgrad_device *dev, const clgrad_graph *g, const clgrad_plan_options *options,
+                                 clgrad_plan **out);
+void clgrad_plan_release(clgrad_plan **plan);
+
+/* Say which tensors the next runs read and write; types and shapes must be the graph's (E_SHAPE, E_DTYPE name the operand).
+ * An output must not overlap an input unless it is donated to it, in which case it must be the same memory. The tensors are
+ * retained until the next bind. Only kernel arguments that changed are set. */
+clgrad_status clgrad_plan_bind(clgrad_plan *plan, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs);
+/* Enqueue all launches. */
+clgrad_status clgrad_plan_run(clgrad_plan *plan);
+
+const clgrad_graph *clgrad_plan_graph(const clgrad_plan *plan);
+size_t clgrad_plan_num_launches(const clgrad_plan *plan);
+/* Bytes of scratch the plan holds. */
+uint64_t clgrad_plan_scratch_bytes(const clgrad_plan *plan);
+/* Which output took over which input: donated and proven safe. */
+bool clgrad_plan_donation_taken(const clgrad_plan *plan, size_t input);
+/* One line a launch: template, variant, shape, fused nodes, bytes, flops. Release with clgrad_free. */
+clgrad_status clgrad_plan_explain(const clgrad_plan *plan, char **text);
+/* Scratch a plan for g would need, without making one or touching the device's memory: what `train` adds up beforehand. */
+clgrad_status clgrad_plan_estimate(clgrad_device *dev, const clgrad_graph *g, const clgrad_plan_options *options,
+                                   uint64_t *scratch_bytes);
