@@ -20,10 +20,10 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define CLGRAD_API __attribute__((visibility("default")))
-#define CLGRAD_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define CLGRAD_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define CLGRAD_API
-#define CLGRAD_PRINTF(format, first)
+#define CLGRAD_PRINTF(text, first)
 #endif
 
 #define CLGRAD_VERSION_MAJOR 0
