@@ -1,0 +1,47 @@
+#pragma once
+
+/* Between the plan's code generator and the matmul templates. The plan describes the product and gives the epilogue as text; this
+ * part chooses template and tile, writes the preamble, packs the by-value parameter struct and says how to launch. */
+
+#include "plan/plan.h"
+
+typedef struct clgrad_matmul_desc {
+    clgrad_dtype a_dtype, b_dtype; /* storage of the operands: f32, f64, f16, bf16; arithmetic in f32, or f64 when both are f64 */
+    int64_t m, n, k;               /* c[i, j] = sum over p of a[i, p] * b[p, j], one chain in increasing p (per cell) */
+    int64_t a_row, a_col, a_offset;/* element strides of a[i, p]; may be 0 or negative */
+    int64_t b_row, b_col, b_offset;/* element strides of b[p, j] */
+    int32_t num_batch;             /* batch axes, slowest first; the batch index z counts them row-major */
+    int64_t batch_dims[CLGRAD_MAX_RANK], a_batch[CLGRAD_MAX_RANK], b_batch[CLGRAD_MAX_RANK];
+    int64_t cell;                  /* 0, or p is cut every `cell` and the partial chains are added in neighbouring pairs */
+    /* Epilogue, from the plan's generator. Names visible to it: ulong z, i, j (batch, row, first column of the lanes), struct
+     * `epilogue` e (fields as epilogue_params declares), its buffers. Statements must be valid exactly for the lane count:
+     * text for `width` lanes (epilogue_v: acc is floatW/doubleW) and for one lane (epilogue_s: acc is float/double). They store
+     * every output themselves and read nothing but their own operands. */
+    const char *helpers;         /* functions and macros used by the epilogue, "" if none */
+    const char *epilogue_params; /* text of the struct: "typedef struct { long s0; ... } epilogue;" */
+    const char *epilogue_args;   /* kernel parameters after e: ", global float *y0, global const float *x0" */
+    const char *epilogue_v, *epilogue_s;
+    uint32_t width;              /* lanes of epilogue_v: 1 2 4 8 16 */
+} clgrad_matmul_desc;
+
+typedef struct clgrad_matmul_launch {
+    clgrad_kernel_source source; /* file and name are static; preamble belongs to this struct */
+    char *preamble;
+    unsigned char params[256];   /* kernel argument 0, by value */
+    size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, 4.. epilogue_args */
+    uint32_t dims;
+    size_t global[3], local[3];
+    const char *variant;         /* "matmul_cpu 8x32", for explain; static or inside preamble's lifetime */
+    char variant_text[48];
+} clgrad_matmul_launch;
+
+/* Choose and specialise. E_UNSUPPORTED: a forced variant that cannot serve this product. */
+clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc *desc,
+                                   const clgrad_plan_options *options, clgrad_matmul_launch *out);
+void clgrad_matmul_launch_release(clgrad_context *ctx, clgrad_matmul_launch *launch);
+
+/* src/plan/providers/clblast.c: is CLBlast there and can it serve the product (unit row or column strides, no cell beyond k, f32/f64,
+ * no epilogue beyond storing c)? Then run it: c[z] row-major with row stride n at element c_offset. */
+bool clgrad_clblast_can(clgrad_device *dev, const clgrad_matmul_desc *desc);
+clgrad_status clgrad_clblast_run(clgrad_device *dev, const clgrad_matmul_desc *desc, clgrad_buffer *a, clgrad_buffer *b,
+                                 clgrad_buffer *c, int64_t c_offset);
