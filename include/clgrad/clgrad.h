@@ -1,0 +1,10 @@
+#pragma once
+
+/** All of clgrad but the opt-in clgrad/opencl.h. */
+
+#include "clgrad/autodiff.h"
+#include "clgrad/base.h"
+#include "clgrad/device.h"
+#include "clgrad/graph.h"
+#include "clgrad/schedule.h"
+#include "clgrad/tensor.h"
