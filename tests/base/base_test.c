@@ -1,7 +1,7 @@
 /* base: statuses, contexts, checked arithmetic, text, suggestions. */
 
 #include "base/base.h"
-#include "support/suite.h"
+#include "base_test.h"
 
 #include <stdlib.h>
 
@@ -78,4 +78,4 @@ static Suite *base_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { base_suite }, { NULL } };
+const test_suite test_suites[] = { { base_suite }, { os_suite }, { NULL } };
