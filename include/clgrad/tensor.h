@@ -50,6 +50,20 @@ CLGRAD_API bool clgrad_dtype_is_real(clgrad_dtype dtype);
 /** Finds "f32"...; false when the name is none. */
 CLGRAD_API bool clgrad_dtype_parse(const char *name, clgrad_dtype *out);
 
+/** A contiguous row-major array in host memory; data is never NULL, aligned for any element type, and the context's. */
+typedef struct clgrad_array {
+    clgrad_dtype dtype;
+    clgrad_shape shape;
+    void *data;
+} clgrad_array;
+
+/** An array of zeros. CLGRAD_E_SHAPE, CLGRAD_E_DTYPE, CLGRAD_E_MEMORY: *out then holds no memory and may be released. */
+CLGRAD_API clgrad_status clgrad_array_create(clgrad_context *ctx, clgrad_dtype dtype, clgrad_shape shape,
+                                             clgrad_array *out);
+/** Frees the data and leaves an array without any; one without any is accepted. */
+CLGRAD_API void clgrad_array_release(clgrad_context *ctx, clgrad_array *array);
+CLGRAD_API size_t clgrad_array_bytes(const clgrad_array *array);
+
 typedef struct clgrad_tensor clgrad_tensor;
 
 /**
@@ -84,8 +98,8 @@ CLGRAD_API clgrad_status clgrad_tensor_fill(clgrad_tensor *t, double value);
 /** dst = src; same dtype and element count. */
 CLGRAD_API clgrad_status clgrad_tensor_copy(clgrad_tensor *dst, clgrad_tensor *src);
 
-/** Host-side conversions of `count` elements between any two element types, value by value; reals to integers truncate
- *  and saturate, NaN gives 0; to f16 and bf16 round to nearest even. src and dst do not overlap. */
+/** Host-side conversions of `count` elements between any two element types, value by value; to integers truncate and
+ *  saturate, NaN gives 0; to narrower reals round once, to nearest even. src and dst do not overlap. */
 CLGRAD_API void clgrad_convert(clgrad_dtype dst_dtype, void *dst, clgrad_dtype src_dtype, const void *src, size_t count);
 
 #ifdef __cplusplus

@@ -23,15 +23,7 @@ clgrad_status clgrad_shape_check(clgrad_context *ctx, const clgrad_shape *shape,
 enum { CLGRAD_SHAPE_TEXT = 200 };
 const char *clgrad_shape_text(const clgrad_shape *shape, char *text);
 
-/* A contiguous row-major array in host memory. */
-typedef struct clgrad_array {
-    clgrad_dtype dtype;
-    clgrad_shape shape;
-    void *data; /* from clgrad_alloc; 64 bytes even when empty */
-} clgrad_array;
-clgrad_status clgrad_array_create(clgrad_context *ctx, clgrad_dtype dtype, clgrad_shape shape, clgrad_array *out);
-void clgrad_array_release(clgrad_context *ctx, clgrad_array *array);
-size_t clgrad_array_bytes(const clgrad_array *array);
+/* One element of a host array as a double (i64 beyond 2^53 rounded), and back as clgrad_convert does. */
 double clgrad_array_get(const clgrad_array *array, int64_t i);
 void clgrad_array_set(clgrad_array *array, int64_t i, double value);
 
@@ -49,3 +41,6 @@ uint32_t clgrad_random_bits(uint64_t seed, uint32_t stream, uint64_t hi, uint64_
 float clgrad_random_uniform(uint64_t seed, uint32_t stream, uint64_t hi, uint64_t lo);
 /* A permutation of 0..n-1 (Fisher-Yates with rejection, Philox words); the same on every machine. */
 void clgrad_random_permutation(uint64_t seed, uint32_t stream, uint64_t hi, uint32_t *out, uint32_t n);
+/* Element i = a uniform draw in [low, high) from word (seed, stream, 0, i), computed in f64 and rounded to f32, then to the
+ * array's type (f16, bf16 and integers may round to `high`). No libm: the same bits on every machine. */
+void clgrad_random_fill(clgrad_array *array, uint64_t seed, uint32_t stream, double low, double high);
