@@ -104,7 +104,7 @@ clgrad_status clgrad_fail(clgrad_context *ctx, clgrad_status status, const char 
     return status;
 }
 
-void clgrad_log(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
+void clgrad_log_line(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
 {
     if (!ctx || !ctx->log) return;
     char line[CLGRAD_MESSAGE_BYTES];

@@ -40,7 +40,7 @@ char *clgrad_strdup(clgrad_context *ctx, const char *text);
 /* printf into a fresh block. NULL after reporting. */
 char *clgrad_format(clgrad_context *ctx, const char *format, ...) CLGRAD_PRINTF(2, 3);
 
-void clgrad_log(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
+void clgrad_log_line(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
     CLGRAD_PRINTF(4, 5);
 
 /* Checked arithmetic: false when the result does not fit; *out is then untouched. */
