@@ -1,0 +1,5 @@
+/* The list of this room's suites. */
+
+#include "ref_suites.h"
+
+const test_suite test_suites[] = { { ref_sums_suite }, { NULL } };
