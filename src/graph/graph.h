@@ -75,6 +75,7 @@ struct clgrad_graph {
     clgrad_node *inputs, *outputs;
     char **input_names, **output_names;
     size_t num_inputs, input_capacity, input_name_capacity, num_outputs, output_capacity, output_name_capacity;
+    bool frozen; /* the body of a call: no more nodes or outputs */
     uint32_t *table; /* open addressing over hashes of nodes, for equal-node merging */
     size_t table_size;
 };
@@ -95,7 +96,8 @@ static inline const clgrad_op_node *clgrad_at(const clgrad_graph *g, clgrad_node
 clgrad_node clgrad_graph_fail(clgrad_graph *g, clgrad_status status, const char *format, ...) CLGRAD_PRINTF(3, 4);
 
 /* Append a node (or find its equal): computes dtype and shape by the op's rule and checks operands, types and attributes.
- * For leaves `dtype` and `shape` are given; elsewhere pass the attr and operands alone (CAST: dtype; BROADCAST, RESHAPE: shape). */
+ * For leaves `dtype` and `shape` are given; elsewhere pass the attr and operands alone (CAST: dtype; BROADCAST,
+ * RESHAPE, SLICE: shape). */
 clgrad_node clgrad_graph_append(clgrad_graph *g, clgrad_op op, size_t num_in, const clgrad_node *in,
                                 const clgrad_attr *attr, clgrad_dtype dtype, const clgrad_shape *shape);
 
