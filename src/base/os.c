@@ -104,6 +104,23 @@ clgrad_status clgrad_os_read_file(clgrad_context *ctx, const char *path, size_t 
     return status;
 }
 
+int clgrad_os_dir_open(const char *path)
+{
+    return clgrad_os.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+}
+
+void clgrad_os_dir_close(int dir)
+{
+    if (dir >= 0) clgrad_os.close(dir);
+}
+
+bool clgrad_os_exists_at(int dir, const char *name)
+{
+    const int fd = clgrad_os.openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    clgrad_os_dir_close(fd);
+    return fd >= 0;
+}
+
 /* --- writing ------------------------------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const clgrad_os_piece *piece)
@@ -169,12 +186,12 @@ clgrad_status clgrad_os_write_pieces_atomic(clgrad_context *ctx, const char *pat
     if (slash) dir_path[slash == path ? 1 : slash - path] = '\0';
 
     clgrad_status status;
-    const int dir = clgrad_os.openat(AT_FDCWD, dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    const int dir = clgrad_os_dir_open(dir_path);
     if (dir < 0) {
         status = fail_file(ctx, "open the directory", dir_path);
     } else {
         status = clgrad_os_write_pieces_at(ctx, dir, name, path, pieces, count);
-        clgrad_os.close(dir);
+        clgrad_os_dir_close(dir);
     }
     clgrad_free(ctx, dir_path);
     return status;

@@ -46,6 +46,14 @@ clgrad_status clgrad_os_write_pieces_atomic(clgrad_context *ctx, const char *pat
 clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, int dir, const char *name, const char *shown,
                                         const clgrad_os_piece *pieces, size_t count);
 
+/* --- directories -------------------------------------------------------------------------------------------------- */
+
+/* A descriptor for the calls that end in _at, or -1. */
+int clgrad_os_dir_open(const char *path);
+void clgrad_os_dir_close(int dir);
+/* Whether dir has an entry of that name, of whatever kind. */
+bool clgrad_os_exists_at(int dir, const char *name);
+
 /* --- parts of files ---------------------------------------------------------------------------------------------- */
 
 typedef struct clgrad_os_file {

@@ -1,0 +1,119 @@
+#pragma once
+
+/* The insides of an opened device, for this room and for providers that need OpenCL handles. */
+
+#include "base/sha256.h"
+#include "device/device.h"
+#include "device/record.h"
+
+/* --- the pool: freed memory kept by size class ------------------------------------------------------------------ */
+
+typedef struct clgrad_pool_block {
+    cl_mem mem;
+    size_t bytes;
+} clgrad_pool_block;
+
+typedef struct clgrad_pool {
+    clgrad_pool_block *blocks;
+    size_t count, capacity;
+    uint64_t held_bytes; /* in blocks */
+    uint64_t now_bytes, peak_bytes; /* in blocks and in buffers */
+} clgrad_pool;
+
+/* Host copies that an enqueued write still reads. */
+typedef struct clgrad_staged {
+    cl_event event;
+    void *data;
+    size_t bytes;
+} clgrad_staged;
+
+typedef struct clgrad_program {
+    uint8_t digest[CLGRAD_SHA256_BYTES]; /* of text */
+    cl_program program;
+} clgrad_program;
+
+/* A launch with its times, or with the event that will tell them. */
+typedef struct clgrad_launch_record {
+    cl_event event; /* NULL once the times are in */
+    char *label;
+    cl_ulong queued, start, end; /* ns on the device's clock */
+} clgrad_launch_record;
+
+struct clgrad_device {
+    size_t refs;
+    clgrad_context *ctx;
+    clgrad_cl_api cl;
+    clgrad_record record;
+    cl_context context;
+    cl_command_queue queue; /* in order */
+    int64_t pid;            /* of the process that opened it; OpenCL does not survive fork */
+    bool lost, unfused, profiling;
+    bool waits_for_others; /* events of other queues were waited for, so a failed wait need not be this device's fault */
+
+    clgrad_pool pool;
+    clgrad_staged *staged;
+    size_t num_staged, staged_capacity, staged_bytes;
+    clgrad_program **programs;
+    size_t num_programs, programs_capacity;
+    clgrad_launch_record *launches;
+    size_t num_launches, launches_capacity, launches_settled;
+};
+
+struct clgrad_buffer {
+    size_t refs;
+    clgrad_device *dev;
+    cl_mem mem;
+    size_t bytes;       /* asked for */
+    size_t class_bytes; /* held; 0 for a caller's buffer, which never enters the pool */
+};
+
+struct clgrad_event {
+    size_t refs;
+    clgrad_device *dev;
+    cl_event event;
+};
+
+struct clgrad_kernel {
+    clgrad_device *dev;
+    cl_kernel kernel;
+    char *name;
+    clgrad_buffer **args; /* what each argument keeps alive */
+    uint32_t num_args;
+    size_t max_work_group;
+};
+
+/* --- between the files of this room ------------------------------------------------------------------------------ */
+
+/* E_FORKED in a child of the process that opened dev, E_DEVICE_LOST after a loss, else OK. */
+clgrad_status clgrad_device_check(clgrad_device *dev);
+/* False in a forked child, where releasing must leave OpenCL alone. */
+bool clgrad_device_is_ours(const clgrad_device *dev);
+/* An enqueue or a wait failed: E_DEVICE, or E_DEVICE_LOST after marking the device. `what` names the operand or launch. */
+clgrad_status clgrad_device_enqueue_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
+clgrad_status clgrad_device_wait_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
+
+/* An event whose cl_event is still NULL; made before the enqueue that fills it, so that nothing can fail after. */
+clgrad_status clgrad_event_create(clgrad_device *dev, clgrad_event **out);
+
+void clgrad_pool_release(clgrad_device *dev);
+void clgrad_staged_release(clgrad_device *dev);
+void clgrad_programs_release(clgrad_device *dev);
+void clgrad_profile_release(clgrad_device *dev);
+
+/* Gives all pooled memory back to the driver. */
+void clgrad_pool_trim(clgrad_device *dev);
+
+/* What a template must carry in its first lines: clgrad-template N. Raised when templates and library change together. */
+enum { CLGRAD_TEMPLATE_NUMBER = 1 };
+/* The text of a template by the kernel search; E_KERNEL_FILE. Release with clgrad_free. */
+clgrad_status clgrad_kernel_file_read(clgrad_context *ctx, const char *file, char **out);
+
+/* A program of the given whole text, shared within the device; `shown` names it in messages. */
+clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, cl_program *out);
+const char *clgrad_build_options(const clgrad_device *dev);
+
+/* Take over the event of a launch (may be NULL); only called with profiling on. */
+void clgrad_profile_add(clgrad_device *dev, cl_event taken, const char *label);
+
+/* Does arithmetic in fp64 and fp16 work? Sets the two verdicts of the record. */
+clgrad_status clgrad_device_probe(clgrad_device *dev);

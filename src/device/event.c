@@ -1,0 +1,90 @@
+/* Events: marks in a device's queue, and waiting for marks of others. */
+
+#include "device/cl_device.h"
+
+clgrad_status clgrad_event_create(clgrad_device *dev, clgrad_event **out)
+{
+    clgrad_event *event = clgrad_alloc(dev->ctx, 1, sizeof *event);
+    if (!event) return CLGRAD_E_MEMORY;
+    *event = (clgrad_event){ .refs = 1, .dev = clgrad_device_retain(dev) };
+    *out = event;
+    return CLGRAD_OK;
+}
+
+clgrad_event *clgrad_event_retain(clgrad_event *event)
+{
+    if (event) event->refs++;
+    return event;
+}
+
+void clgrad_event_release(clgrad_event **address)
+{
+    clgrad_event *event = *address;
+    *address = NULL;
+    if (!event || --event->refs > 0) return;
+    clgrad_device *dev = event->dev;
+    if (event->event && clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(event->event);
+    clgrad_free(dev->ctx, event);
+    clgrad_device_release(&dev);
+}
+
+clgrad_status clgrad_event_wait(clgrad_event *event)
+{
+    CLGRAD_TRY(clgrad_device_check(event->dev));
+    const cl_int err = event->dev->cl.WaitForEvents(1, &event->event);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(event->dev, err, "clWaitForEvents", "an event");
+}
+
+/* Barriers take lists of any length; a fixed block of them needs no memory. */
+enum { WAIT_BLOCK = 32 };
+
+static clgrad_status check_wait_list(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait)
+{
+    if (num_wait > 0 && !wait) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "wait list: %zu events but no list", num_wait);
+    for (size_t i = 0; i < num_wait; i++) {
+        if (!wait[i]) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "wait list: event %zu is NULL", i);
+        if (wait[i]->dev->context != dev->context)
+            return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "wait list: event %zu belongs to another device", i);
+    }
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait)
+{
+    CLGRAD_TRY(clgrad_device_check(dev));
+    CLGRAD_TRY(check_wait_list(dev, num_wait, wait));
+    for (size_t begin = 0; begin < num_wait; begin += WAIT_BLOCK) {
+        cl_event events[WAIT_BLOCK];
+        cl_uint count = 0;
+        while (count < WAIT_BLOCK && begin + count < num_wait) {
+            events[count] = wait[begin + count]->event;
+            count++;
+        }
+        dev->waits_for_others = true;
+        const cl_int err = dev->cl.EnqueueBarrierWithWaitList(dev->queue, count, events, NULL);
+        if (err != CL_SUCCESS)
+            return clgrad_device_enqueue_failed(dev, err, "clEnqueueBarrierWithWaitList", "the wait list");
+    }
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **out)
+{
+    if (!out) return CLGRAD_OK;
+    *out = NULL;
+    CLGRAD_TRY(clgrad_device_check(dev));
+    clgrad_event *mark;
+    CLGRAD_TRY(clgrad_event_create(dev, &mark));
+    const char *call = "clEnqueueMarkerWithWaitList";
+    cl_int err = dev->cl.EnqueueMarkerWithWaitList(dev->queue, 0, NULL, &mark->event);
+    if (err == CL_SUCCESS) {
+        call = "clFlush";
+        err = dev->cl.Flush(dev->queue);
+    }
+    if (err != CL_SUCCESS) {
+        clgrad_event_release(&mark);
+        return clgrad_device_enqueue_failed(dev, err, call, "the queue");
+    }
+    *out = mark;
+    return CLGRAD_OK;
+}

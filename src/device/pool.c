@@ -1,0 +1,151 @@
+/* Buffers and the pool behind them. The queue is in order, so memory may be given to a new owner while work of the old
+ * one is still enqueued: what the new owner does comes later. */
+
+#include "device/cl_device.h"
+
+enum { SMALLEST_CLASS = 256 };
+
+/* Four classes per power of two: at most a quarter of a block is lost, and sizes that vary a little share a class. */
+static size_t size_class(const clgrad_device *dev, size_t bytes)
+{
+    size_t power = SMALLEST_CLASS, rounded;
+    while (power <= bytes / 2) power *= 2;
+    const size_t step = power / 4 > SMALLEST_CLASS ? power / 4 : SMALLEST_CLASS;
+    if (!clgrad_round_up_size(bytes, step, &rounded) || rounded > dev->record.info.allocation_bytes) return bytes;
+    return rounded;
+}
+
+static bool take_pooled(clgrad_pool *pool, size_t bytes, cl_mem *mem)
+{
+    for (size_t i = pool->count; i-- > 0;) {
+        if (pool->blocks[i].bytes != bytes) continue;
+        *mem = pool->blocks[i].mem;
+        pool->blocks[i] = pool->blocks[--pool->count];
+        pool->held_bytes -= bytes;
+        return true;
+    }
+    return false;
+}
+
+void clgrad_pool_trim(clgrad_device *dev)
+{
+    clgrad_pool *pool = &dev->pool;
+    for (size_t i = 0; i < pool->count; i++)
+        if (clgrad_device_is_ours(dev)) dev->cl.ReleaseMemObject(pool->blocks[i].mem);
+    pool->now_bytes -= pool->held_bytes;
+    pool->held_bytes = 0;
+    pool->count = 0;
+}
+
+void clgrad_pool_release(clgrad_device *dev)
+{
+    clgrad_pool_trim(dev);
+    clgrad_free(dev->ctx, dev->pool.blocks);
+    dev->pool.blocks = NULL, dev->pool.capacity = 0;
+}
+
+/* Make the driver find the memory now: some hand out addresses first and fail in the launch that touches them. */
+static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
+{
+    const cl_uchar zero = 0;
+    cl_event event = NULL;
+    if (dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) return CL_SUCCESS;
+    cl_int err = dev->cl.EnqueueFillBuffer(dev->queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
+    if (err != CL_SUCCESS) return err;
+    err = dev->cl.WaitForEvents(1, &event);
+    dev->cl.ReleaseEvent(event);
+    return err;
+}
+
+static cl_int allocate(clgrad_device *dev, size_t bytes, cl_mem *out)
+{
+    cl_int err = CL_SUCCESS;
+    const cl_mem mem = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &err);
+    if (err == CL_SUCCESS) err = touch(dev, mem, bytes);
+    if (err == CL_SUCCESS)
+        *out = mem;
+    else if (mem)
+        dev->cl.ReleaseMemObject(mem);
+    return err;
+}
+
+static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
+{
+    clgrad_pool *pool = &dev->pool;
+    if (take_pooled(pool, bytes, out)) return CLGRAD_OK;
+    cl_int err = allocate(dev, bytes, out);
+    if (err != CL_SUCCESS && pool->count > 0) {
+        clgrad_pool_trim(dev);
+        err = allocate(dev, bytes, out);
+    }
+    if (err != CL_SUCCESS) {
+        const clgrad_status status = clgrad_cl_refused(dev->ctx, err, "allocation", dev->record.info.name);
+        if (status != CLGRAD_E_MEMORY) return status;
+        return clgrad_fail(dev->ctx, status, "'%s' refused %zu bytes with %llu in use: %s (%d)", dev->record.info.name,
+                           bytes, (unsigned long long)pool->now_bytes, clgrad_cl_error_name(err), (int)err);
+    }
+    pool->now_bytes += bytes;
+    if (pool->now_bytes > pool->peak_bytes) pool->peak_bytes = pool->now_bytes;
+    return CLGRAD_OK;
+}
+
+/* Keeps the memory if there is room in the pool's list and it holds less than an eighth of the device's memory. */
+static void give_memory(clgrad_device *dev, cl_mem mem, size_t bytes)
+{
+    clgrad_pool *pool = &dev->pool;
+    if (pool->count < pool->capacity && pool->held_bytes + bytes <= dev->record.info.memory_bytes / 8) {
+        pool->blocks[pool->count++] = (clgrad_pool_block){ mem, bytes };
+        pool->held_bytes += bytes;
+        return;
+    }
+    if (clgrad_device_is_ours(dev)) dev->cl.ReleaseMemObject(mem);
+    pool->now_bytes -= bytes;
+}
+
+clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
+{
+    *out = NULL;
+    CLGRAD_TRY(clgrad_device_check(dev));
+    if (bytes == 0) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "a buffer needs at least one byte");
+    if (bytes > dev->record.info.allocation_bytes)
+        return clgrad_fail(dev->ctx, CLGRAD_E_MEMORY, "%zu bytes are more than '%s' allows in one allocation (%llu)",
+                           bytes, dev->record.info.name, (unsigned long long)dev->record.info.allocation_bytes);
+    /* Releasing must not need memory, so the pool's list grows here; when it is full, memory goes back to the driver. */
+    CLGRAD_TRY(clgrad_reserve(dev->ctx, &dev->pool.blocks, &dev->pool.capacity, dev->pool.count + 64,
+                              sizeof *dev->pool.blocks));
+    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
+    if (!buffer) return CLGRAD_E_MEMORY;
+    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes, .class_bytes = size_class(dev, bytes) };
+    const clgrad_status status = get_memory(dev, buffer->class_bytes, &buffer->mem);
+    if (status) {
+        clgrad_free(dev->ctx, buffer);
+        return status;
+    }
+    buffer->dev = clgrad_device_retain(dev);
+    *out = buffer;
+    return CLGRAD_OK;
+}
+
+clgrad_buffer *clgrad_buffer_retain(clgrad_buffer *buffer)
+{
+    if (buffer) buffer->refs++;
+    return buffer;
+}
+
+void clgrad_buffer_release(clgrad_buffer **address)
+{
+    clgrad_buffer *buffer = *address;
+    *address = NULL;
+    if (!buffer || --buffer->refs > 0) return;
+    clgrad_device *dev = buffer->dev;
+    if (buffer->class_bytes)
+        give_memory(dev, buffer->mem, buffer->class_bytes);
+    else if (clgrad_device_is_ours(dev))
+        dev->cl.ReleaseMemObject(buffer->mem);
+    clgrad_free(dev->ctx, buffer);
+    clgrad_device_release(&dev);
+}
+
+size_t clgrad_buffer_bytes(const clgrad_buffer *buffer) { return buffer->bytes; }
+
+clgrad_device *clgrad_buffer_device(const clgrad_buffer *buffer) { return buffer->dev; }

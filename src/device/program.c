@@ -1,0 +1,142 @@
+/* Programs: the whole text of a specialised template, building it, and sharing it by equal text. */
+
+#include "base/os.h"
+#include "device/cl_device.h"
+
+const char *clgrad_build_options(const clgrad_device *dev)
+{
+    return dev->record.info.exact_divide ? "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt" : "-cl-std=CL1.2";
+}
+
+static void append_prologue(const clgrad_device *dev, clgrad_text *text)
+{
+    const clgrad_device_info *info = &dev->record.info;
+    const bool fused = clgrad_device_fused(dev);
+    clgrad_text_append(text, "#pragma OPENCL FP_CONTRACT OFF\n");
+    if (info->fp64) clgrad_text_append(text, "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n");
+    if (info->fp16) clgrad_text_append(text, "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n");
+    clgrad_text_append(text,
+                       "#define CLGRAD_FMA %d\n#define CLGRAD_HAS_FP64 %d\n#define CLGRAD_HAS_FP16 %d\n"
+                       "#define MULADD(a, b, c) %s\n",
+                       fused, info->fp64, info->fp16, fused ? "fma((a), (b), (c))" : "((a) * (b) + (c))");
+}
+
+static clgrad_status append_file(clgrad_context *ctx, const char *file, clgrad_text *text)
+{
+    char *content;
+    CLGRAD_TRY(clgrad_kernel_file_read(ctx, file, &content));
+    clgrad_text_append(text, "#line 1 \"%s\"\n", file);
+    clgrad_text_append_bytes(text, content, strlen(content));
+    clgrad_text_append(text, "\n");
+    clgrad_free(ctx, content);
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source *source, char **out)
+{
+    clgrad_text text = { .ctx = dev->ctx };
+    clgrad_status status = CLGRAD_OK;
+    *out = NULL;
+    append_prologue(dev, &text);
+    if (source->with_math) status = append_file(dev->ctx, "math.cl", &text);
+    if (source->preamble) clgrad_text_append(&text, "#line 1 \"preamble\"\n%s\n", source->preamble);
+    if (!status) status = append_file(dev->ctx, source->file, &text);
+    if (!status && text.failed) status = CLGRAD_E_MEMORY;
+    if (status)
+        clgrad_text_release(&text);
+    else
+        *out = text.data;
+    return status;
+}
+
+/* CLGRAD_DUMP_KERNELS=DIR gets every text that is built; failing to write one is only logged. */
+static void dump(clgrad_device *dev, const clgrad_program *program, const char *shown, const char *text)
+{
+    char hex[CLGRAD_SHA256_HEX];
+    const char *dir = clgrad_os_env("CLGRAD_DUMP_KERNELS");
+    if (!dir || !*dir) return;
+    clgrad_sha256_hex(program->digest, hex);
+    char *path = clgrad_format(dev->ctx, "%s/%s-%.16s.cl", dir, shown, hex);
+    if (path && clgrad_os_write_file_atomic(dev->ctx, path, text, strlen(text)) != CLGRAD_OK)
+        clgrad_log_line(dev->ctx, CLGRAD_LOG_WARNING, "dump", "%s", clgrad_error_text(dev->ctx));
+    clgrad_free(dev->ctx, path);
+}
+
+/* The compiler's words in fresh memory; NULL where there are none. */
+static char *build_log(clgrad_device *dev, cl_program program)
+{
+    size_t bytes = 0;
+    const cl_device_id id = dev->record.id;
+    if (dev->cl.GetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) != CL_SUCCESS) return NULL;
+    char *log = clgrad_alloc(dev->ctx, bytes + 1, 1);
+    if (log && dev->cl.GetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL) != CL_SUCCESS) *log = '\0';
+    return log;
+}
+
+static clgrad_status build_failed(clgrad_device *dev, cl_program program, cl_int code, const char *shown)
+{
+    const char *options = clgrad_build_options(dev);
+    if (code == CL_OUT_OF_HOST_MEMORY) return clgrad_cl_refused(dev->ctx, code, "clBuildProgram", dev->record.info.name);
+    char *log = build_log(dev, program);
+    if (log) clgrad_log_line(dev->ctx, CLGRAD_LOG_WARNING, "build", "%s: %s", shown, log);
+    const clgrad_status status = clgrad_fail(
+        dev->ctx, CLGRAD_E_BUILD, "%s did not build on '%s' (driver %s, options %s): %s (%d)\n%s", shown,
+        dev->record.info.name, dev->record.info.driver, options, clgrad_cl_error_name(code), (int)code, log ? log : "");
+    clgrad_free(dev->ctx, log);
+    return status;
+}
+
+static clgrad_status build(clgrad_device *dev, const char *text, const char *shown, cl_program *out)
+{
+    cl_int err = CL_SUCCESS;
+    cl_program program = dev->cl.CreateProgramWithSource(dev->context, 1, &text, NULL, &err);
+    if (err != CL_SUCCESS)
+        return clgrad_cl_refused(dev->ctx, err, "clCreateProgramWithSource", dev->record.info.name);
+    err = dev->cl.BuildProgram(program, 1, &dev->record.id, clgrad_build_options(dev), NULL, NULL);
+    if (err != CL_SUCCESS) {
+        const clgrad_status status = build_failed(dev, program, err, shown);
+        dev->cl.ReleaseProgram(program);
+        return status;
+    }
+    *out = program;
+    return CLGRAD_OK;
+}
+
+static clgrad_program *find_program(clgrad_device *dev, const uint8_t *digest)
+{
+    for (size_t i = 0; i < dev->num_programs; i++)
+        if (memcmp(dev->programs[i]->digest, digest, CLGRAD_SHA256_BYTES) == 0) return dev->programs[i];
+    return NULL;
+}
+
+clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, cl_program *out)
+{
+    uint8_t digest[CLGRAD_SHA256_BYTES];
+    clgrad_sha256_of(text, strlen(text), digest);
+    clgrad_program *program = find_program(dev, digest);
+    if (program) return *out = program->program, CLGRAD_OK;
+    CLGRAD_TRY(clgrad_reserve(dev->ctx, &dev->programs, &dev->programs_capacity, dev->num_programs + 1,
+                              sizeof *dev->programs));
+    program = clgrad_alloc(dev->ctx, 1, sizeof *program);
+    if (!program) return CLGRAD_E_MEMORY;
+    memcpy(program->digest, digest, sizeof digest);
+    dump(dev, program, shown, text);
+    const clgrad_status status = build(dev, text, shown, &program->program);
+    if (status) {
+        clgrad_free(dev->ctx, program);
+        return status;
+    }
+    dev->programs[dev->num_programs++] = program;
+    *out = program->program;
+    return CLGRAD_OK;
+}
+
+void clgrad_programs_release(clgrad_device *dev)
+{
+    for (size_t i = 0; i < dev->num_programs; i++) {
+        if (clgrad_device_is_ours(dev)) dev->cl.ReleaseProgram(dev->programs[i]->program);
+        clgrad_free(dev->ctx, dev->programs[i]);
+    }
+    clgrad_free(dev->ctx, dev->programs);
+    dev->programs = NULL, dev->num_programs = 0;
+}

@@ -1,0 +1,155 @@
+/* Moving bytes: host to device, device to host, within the device. */
+
+#include "device/cl_device.h"
+
+/* Past this, a write waits for earlier ones rather than hold more copies. */
+static const size_t staged_limit = (size_t)64 << 20;
+
+static clgrad_status check_range(clgrad_buffer *buffer, size_t offset, size_t bytes, const char *what)
+{
+    size_t end;
+    CLGRAD_TRY(clgrad_device_check(buffer->dev));
+    if (!clgrad_add_size(offset, bytes, &end) || end > buffer->bytes)
+        return clgrad_fail(buffer->dev->ctx, CLGRAD_E_ARG, "%s of %zu bytes at %zu in a buffer of %zu", what, bytes, offset,
+                           buffer->bytes);
+    return CLGRAD_OK;
+}
+
+/* --- host to device -------------------------------------------------------------------------------------------------- */
+
+static bool has_ended(const clgrad_device *dev, cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    const cl_int err = dev->cl.GetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    return err == CL_SUCCESS && state <= CL_COMPLETE;
+}
+
+/* Frees the copies of writes that have ended. Writes end in order, so it stops at the first that has not. */
+static void settle_staged(clgrad_device *dev)
+{
+    size_t done = 0;
+    while (done < dev->num_staged && has_ended(dev, dev->staged[done].event)) {
+        dev->cl.ReleaseEvent(dev->staged[done].event);
+        clgrad_free(dev->ctx, dev->staged[done].data);
+        dev->staged_bytes -= dev->staged[done].bytes;
+        done++;
+    }
+    dev->num_staged -= done;
+    if (done) memmove(dev->staged, dev->staged + done, dev->num_staged * sizeof *dev->staged);
+}
+
+void clgrad_staged_release(clgrad_device *dev)
+{
+    if (dev->num_staged && clgrad_device_is_ours(dev) && !dev->lost) dev->cl.Finish(dev->queue);
+    for (size_t i = 0; i < dev->num_staged; i++) {
+        if (clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(dev->staged[i].event);
+        clgrad_free(dev->ctx, dev->staged[i].data);
+    }
+    clgrad_free(dev->ctx, dev->staged);
+    dev->staged = NULL, dev->num_staged = 0;
+}
+
+static clgrad_status make_room(clgrad_device *dev, size_t bytes)
+{
+    settle_staged(dev);
+    if (dev->num_staged && dev->staged_bytes + bytes > staged_limit) {
+        const cl_int err = dev->cl.WaitForEvents(1, &dev->staged[dev->num_staged - 1].event);
+        if (err != CL_SUCCESS) return clgrad_device_wait_failed(dev, err, "clWaitForEvents", "earlier writes");
+        settle_staged(dev);
+    }
+    return clgrad_reserve(dev->ctx, &dev->staged, &dev->staged_capacity, dev->num_staged + 1, sizeof *dev->staged);
+}
+
+clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes)
+{
+    clgrad_device *dev = buffer->dev;
+    CLGRAD_TRY(check_range(buffer, offset, bytes, "write"));
+    if (bytes == 0) return CLGRAD_OK;
+    CLGRAD_TRY(make_room(dev, bytes));
+    void *copy = clgrad_resize(dev->ctx, NULL, bytes, 1);
+    if (!copy) return CLGRAD_E_MEMORY;
+    memcpy(copy, src, bytes);
+    cl_event event = NULL;
+    const cl_int err =
+        dev->cl.EnqueueWriteBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, copy, 0, NULL, &event);
+    if (err != CL_SUCCESS) {
+        clgrad_free(dev->ctx, copy);
+        return clgrad_device_enqueue_failed(dev, err, "clEnqueueWriteBuffer", "a buffer");
+    }
+    dev->staged[dev->num_staged++] = (clgrad_staged){ event, copy, bytes };
+    dev->staged_bytes += bytes;
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_buffer_write_kept(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes)
+{
+    clgrad_device *dev = buffer->dev;
+    CLGRAD_TRY(check_range(buffer, offset, bytes, "write"));
+    if (bytes == 0) return CLGRAD_OK;
+    const cl_int err = dev->cl.EnqueueWriteBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, src, 0, NULL, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clEnqueueWriteBuffer", "a buffer");
+}
+
+/* --- device to host -------------------------------------------------------------------------------------------------- */
+
+clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes)
+{
+    clgrad_device *dev = buffer->dev;
+    CLGRAD_TRY(check_range(buffer, offset, bytes, "read"));
+    if (bytes == 0) return clgrad_device_finish(dev);
+    const cl_int err = dev->cl.EnqueueReadBuffer(dev->queue, buffer->mem, CL_TRUE, offset, bytes, dst, 0, NULL, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(dev, err, "clEnqueueReadBuffer", "a buffer");
+}
+
+clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes,
+                                       clgrad_event **event)
+{
+    clgrad_device *dev = buffer->dev;
+    *event = NULL;
+    CLGRAD_TRY(check_range(buffer, offset, bytes, "read"));
+    if (bytes == 0) return clgrad_device_mark(dev, event);
+    clgrad_event *done; /* made first: once the read is enqueued nothing may fail */
+    CLGRAD_TRY(clgrad_event_create(dev, &done));
+    const cl_int err =
+        dev->cl.EnqueueReadBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, dst, 0, NULL, &done->event);
+    if (err != CL_SUCCESS) {
+        clgrad_event_release(&done);
+        return clgrad_device_enqueue_failed(dev, err, "clEnqueueReadBuffer", "a buffer");
+    }
+    *event = done;
+    return CLGRAD_OK;
+}
+
+/* --- within the device ------------------------------------------------------------------------------------------------ */
+
+clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t bytes, const void *pattern,
+                                 size_t pattern_bytes)
+{
+    clgrad_device *dev = buffer->dev;
+    CLGRAD_TRY(check_range(buffer, offset, bytes, "fill"));
+    if ((pattern_bytes != 1 && pattern_bytes != 2 && pattern_bytes != 4 && pattern_bytes != 8) ||
+        offset % pattern_bytes || bytes % pattern_bytes)
+        return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "fill of %zu bytes at %zu with a pattern of %zu", bytes, offset,
+                           pattern_bytes);
+    if (bytes == 0) return CLGRAD_OK;
+    const cl_int err =
+        dev->cl.EnqueueFillBuffer(dev->queue, buffer->mem, pattern, pattern_bytes, offset, bytes, 0, NULL, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clEnqueueFillBuffer", "a buffer");
+}
+
+clgrad_status clgrad_buffer_copy(clgrad_buffer *dst, size_t dst_offset, clgrad_buffer *src, size_t src_offset,
+                                 size_t bytes)
+{
+    clgrad_device *dev = dst->dev;
+    CLGRAD_TRY(check_range(dst, dst_offset, bytes, "copy"));
+    CLGRAD_TRY(check_range(src, src_offset, bytes, "copy"));
+    if (src->dev->context != dev->context)
+        return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "copy between buffers of two devices");
+    if (dst->mem == src->mem && dst_offset < src_offset + bytes && src_offset < dst_offset + bytes)
+        return bytes ? clgrad_fail(dev->ctx, CLGRAD_E_ARG, "copy of %zu bytes within a buffer overlaps itself", bytes)
+                     : CLGRAD_OK;
+    if (bytes == 0) return CLGRAD_OK;
+    const cl_int err =
+        dev->cl.EnqueueCopyBuffer(dev->queue, src->mem, dst->mem, src_offset, dst_offset, bytes, 0, NULL, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clEnqueueCopyBuffer", "a buffer");
+}

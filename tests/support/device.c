@@ -1,0 +1,66 @@
+#include "support/device.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static clgrad_context *shared_context;
+static clgrad_device *shared_device;
+static bool refused;
+
+static void log_line(void *user, clgrad_log_level level, const char *topic, const char *line)
+{
+    (void)user;
+    if (level == CLGRAD_LOG_WARNING || getenv("CLGRAD_TEST_VERBOSE")) fprintf(stderr, "%s: %s\n", topic, line);
+}
+
+clgrad_context *test_context(void)
+{
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    options.log = log_line;
+    if (!shared_context) ck_assert_int_eq(clgrad_context_create(&options, &shared_context), CLGRAD_OK);
+    return shared_context;
+}
+
+clgrad_device *test_device(void)
+{
+    if (shared_device || refused) return shared_device;
+    const clgrad_status status = clgrad_device_open(test_context(), NULL, &shared_device);
+    if (status) {
+        fprintf(stderr, "skipped: %s\n", clgrad_error_text(shared_context));
+        refused = status == CLGRAD_E_LOADER || status == CLGRAD_E_NO_DEVICE;
+        ck_assert_msg(refused, "opening the test device: %s", clgrad_error_text(shared_context));
+    }
+    return shared_device;
+}
+
+void test_device_close(void)
+{
+    clgrad_device_release(&shared_device);
+    clgrad_context_release(&shared_context);
+    refused = false;
+}
+
+static void *counting_resize(void *user, void *block, size_t bytes)
+{
+    test_memory *memory = user;
+    memory->requests++;
+    if (memory->fail_at &&
+        (memory->requests == memory->fail_at || (memory->persistent && memory->requests > memory->fail_at)))
+        return NULL;
+    void *fresh = realloc(block, bytes);
+    if (fresh && !block) memory->live++;
+    return fresh;
+}
+
+static void counting_release(void *user, void *block)
+{
+    test_memory *memory = user;
+    if (block) memory->live--;
+    free(block);
+}
+
+clgrad_allocator test_memory_allocator(test_memory *memory)
+{
+    return (clgrad_allocator){ memory, counting_resize, counting_release };
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+/* The device that a test run uses, and an allocator that counts and can refuse. */
+
+#include "clgrad/device.h"
+
+/* CLGRAD_DEVICE or `auto`, opened at the first call and shared by all tests of the program. NULL where the machine has no
+ * usable device, with one line on stderr saying why; a test then does nothing: if (!test_device()) return; */
+clgrad_device *test_device(void);
+/* The context test_device belongs to; there is one also without a device. */
+clgrad_context *test_context(void);
+/* Gives both up, so that a test may look for leaks or open a device of its own; the next test_device opens again. */
+void test_device_close(void);
+
+/* Live blocks, and the number of the request that is refused (0: none). `persistent`: so are all after it. */
+typedef struct test_memory {
+    size_t live, requests, fail_at;
+    bool persistent;
+} test_memory;
+clgrad_allocator test_memory_allocator(test_memory *memory);
