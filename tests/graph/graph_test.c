@@ -34,4 +34,4 @@ void check_shape(clgrad_node node, int32_t rank, const int64_t *dims)
     ck_assert_str_eq(clgrad_shape_text(&is, have), clgrad_shape_text(&wanted, want));
 }
 
-const test_suite test_suites[] = { { build_suite }, { NULL } };
+const test_suite test_suites[] = { { build_suite }, { misuse_suite }, { simplify_suite }, { verify_suite }, { memory_suite }, { NULL } };

@@ -25,3 +25,7 @@ void check_shape(clgrad_node node, int32_t rank, const int64_t *dims);
     check_shape(node, (int32_t)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ })
 
 Suite *build_suite(void);
+Suite *misuse_suite(void);
+Suite *simplify_suite(void);
+Suite *verify_suite(void);
+Suite *memory_suite(void);

@@ -1,0 +1,108 @@
+/* The k-th allocation fails, for every k, while a graph of a few dozen nodes is built, called, expanded, simplified, printed
+ * and checked: the status is E_MEMORY, nothing leaks, and a second try without the fault gives the same text. */
+
+#include "graph_test.h"
+
+#include <stdlib.h>
+
+typedef struct fault {
+    long countdown; /* this many allocations succeed; negative: all do */
+    long blocks;    /* alive */
+} fault;
+
+static void *fault_resize(void *user, void *block, size_t bytes)
+{
+    fault *f = user;
+    if (f->countdown == 0) return NULL;
+    if (f->countdown > 0) f->countdown--;
+    void *fresh = realloc(block, bytes);
+    if (fresh && !block) f->blocks++;
+    return fresh;
+}
+
+static void fault_release(void *user, void *block)
+{
+    if (block) ((fault *)user)->blocks--;
+    free(block);
+}
+
+static clgrad_status build_body(clgrad_context *c, clgrad_graph **out)
+{
+    clgrad_graph *b = NULL;
+    CLGRAD_TRY(clgrad_graph_create(c, &b));
+    const clgrad_node x = clgrad_input(b, "x", CLGRAD_F32, CLGRAD_SHAPE(5, 4)), w = clgrad_input(b, "w", CLGRAD_F32, CLGRAD_SHAPE(3, 4));
+    const clgrad_status st = clgrad_output(b, "z", clgrad_tanh(b, clgrad_matmul(b, x, w, false, true)));
+    if (st == CLGRAD_OK) *out = clgrad_graph_retain(b);
+    clgrad_graph_release(&b);
+    return st;
+}
+
+static clgrad_status build_main(clgrad_graph *m, clgrad_graph *b)
+{
+    const clgrad_node x = clgrad_input(m, "x", CLGRAD_F32, CLGRAD_SHAPE(5, 4)), w = clgrad_input(m, "w", CLGRAD_F32, CLGRAD_SHAPE(3, 4));
+    clgrad_node z = clgrad_call(m, "layer", CLGRAD_ROLE_LINEAR, b, 2, (clgrad_node[]){ x, w }, NULL, NULL);
+    for (int i = 0; i < 20; i++) z = clgrad_add(m, clgrad_mul(m, z, z), clgrad_constant(m, CLGRAD_F32, CLGRAD_SCALAR, i % 3));
+    z = clgrad_concat(m, 2, (clgrad_node[]){ z, clgrad_flip(m, clgrad_flip(m, z, 1), 1) }, 0);
+    (void)clgrad_output(m, "loss", clgrad_sum(m, z, CLGRAD_ALL_AXES, false));
+    return clgrad_graph_status(m);
+}
+
+/* The whole exercise; *text gets the expanded, simplified graph as text of the C library's memory. */
+static clgrad_status exercise(clgrad_context *c, char **text)
+{
+    clgrad_graph *b = NULL, *m = NULL, *expanded = NULL, *small = NULL;
+    char *printed = NULL;
+    clgrad_status st = build_body(c, &b);
+    if (st == CLGRAD_OK) st = clgrad_graph_create(c, &m);
+    if (st == CLGRAD_OK) st = build_main(m, b);
+    if (st == CLGRAD_OK) st = clgrad_graph_expand_calls(m, &expanded);
+    if (st == CLGRAD_OK) st = clgrad_graph_simplify(expanded, &small);
+    if (st == CLGRAD_OK) st = clgrad_graph_verify(small);
+    if (st == CLGRAD_OK) st = clgrad_graph_print(small, &printed);
+    if (st == CLGRAD_OK) *text = strcpy(malloc(strlen(printed) + 1), printed);
+    if (printed) clgrad_graph_text_release(small, &printed);
+    clgrad_graph_release(&small);
+    clgrad_graph_release(&expanded);
+    clgrad_graph_release(&m);
+    clgrad_graph_release(&b);
+    return st;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    fault f = { -1, 0 };
+    const clgrad_allocator allocator = { &f, fault_resize, fault_release };
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    clgrad_context *c = NULL;
+    char *first = NULL, *text = NULL;
+    options.allocator = &allocator;
+    ck_assert_int_eq(clgrad_context_create(&options, &c), CLGRAD_OK);
+    ck_assert_int_eq(exercise(c, &first), CLGRAD_OK);
+
+    long k = 0;
+    for (clgrad_status st = CLGRAD_E_MEMORY; st != CLGRAD_OK; k++) {
+        f.countdown = k;
+        text = NULL;
+        st = exercise(c, &text);
+        ck_assert_int_eq(f.blocks, 1); /* the context */
+        if (st == CLGRAD_OK) break;
+        ck_assert_msg(st == CLGRAD_E_MEMORY, "allocation %ld: %s", k, clgrad_status_name(st));
+        ck_assert_ptr_null(text);
+    }
+    ck_assert_int_gt(k, 100); /* the fault did strike */
+    ck_assert_str_eq(text, first);
+    free(first);
+    free(text);
+    clgrad_context_release(&c);
+    ck_assert_int_eq(f.blocks, 0);
+}
+END_TEST
+
+Suite *memory_suite(void)
+{
+    Suite *suite = suite_create("memory");
+    TCase *tests = tcase_create("memory");
+    tcase_add_test(tests, every_allocation_may_fail);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
