@@ -25,11 +25,8 @@ static clgrad_status forward_create(const clgrad_graph *f, clgrad_graph *b, forw
 {
     *out = (forward){ .f = f, .b = b };
     CLGRAD_TRY(clgrad_node_map_create(f, &out->value));
-    size_t longest = 1;
-    for (size_t n = 0; n < f->num_nodes; n++)
-        if (f->nodes[n]->num_in > longest) longest = f->nodes[n]->num_in;
     out->tangent = clgrad_alloc(f->ctx, f->num_nodes, sizeof *out->tangent);
-    out->din = clgrad_alloc(f->ctx, longest, sizeof *out->din);
+    out->din = clgrad_alloc(f->ctx, out->value.longest, sizeof *out->din);
     if (!out->tangent || !out->din) {
         forward_release(out);
         return CLGRAD_E_MEMORY;

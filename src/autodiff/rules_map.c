@@ -192,11 +192,17 @@ void clgrad_transpose_rule_neg(clgrad_graph *b, const clgrad_linear_node *at, cl
     ct_in[0] = clgrad_neg(b, ct);
 }
 
-/* ADD and SUB. */
 void clgrad_transpose_rule_add(clgrad_graph *b, const clgrad_linear_node *at, clgrad_node ct, clgrad_node *ct_in)
 {
+    (void)b;
     if (at->linear[0]) ct_in[0] = ct;
-    if (at->linear[1]) ct_in[1] = at->node->op == CLGRAD_OP_SUB ? clgrad_neg(b, ct) : ct;
+    if (at->linear[1]) ct_in[1] = ct;
+}
+
+void clgrad_transpose_rule_sub(clgrad_graph *b, const clgrad_linear_node *at, clgrad_node ct, clgrad_node *ct_in)
+{
+    if (at->linear[0]) ct_in[0] = ct;
+    if (at->linear[1]) ct_in[1] = clgrad_neg(b, ct);
 }
 
 void clgrad_transpose_rule_mul(clgrad_graph *b, const clgrad_linear_node *at, clgrad_node ct, clgrad_node *ct_in)

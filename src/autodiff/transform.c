@@ -25,6 +25,17 @@ bool clgrad_wrt_has(size_t count, const size_t *wrt, size_t i)
 
 /* --- names --- */
 
+const char *clgrad_number_text(size_t number, char *text)
+{
+    char digits[32];
+    size_t count = 0;
+    do digits[count++] = (char)('0' + number % 10);
+    while (number /= 10);
+    for (size_t i = 0; i < count; i++) text[i] = digits[count - 1 - i];
+    text[count] = '\0';
+    return text;
+}
+
 static bool name_taken(char *const *names, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)
@@ -81,9 +92,9 @@ static size_t longest_operand_list(const clgrad_graph *g)
 
 clgrad_status clgrad_node_map_create(const clgrad_graph *from, clgrad_node_map *out)
 {
-    *out = (clgrad_node_map){ .ctx = from->ctx, .count = from->num_nodes };
+    *out = (clgrad_node_map){ .ctx = from->ctx, .count = from->num_nodes, .longest = longest_operand_list(from) };
     out->node = clgrad_alloc(from->ctx, out->count, sizeof *out->node);
-    out->in = clgrad_alloc(from->ctx, longest_operand_list(from), sizeof *out->in);
+    out->in = clgrad_alloc(from->ctx, out->longest, sizeof *out->in);
     out->live = clgrad_alloc(from->ctx, out->count, 1);
     if (!out->node || !out->in || !out->live) {
         clgrad_node_map_release(out);

@@ -12,6 +12,9 @@ clgrad_status clgrad_wrt_check(const clgrad_graph *f, size_t count, const size_t
 /* Is input i in the list? */
 bool clgrad_wrt_has(size_t count, const size_t *wrt, size_t i);
 
+/* "12" into a caller's buffer of 32 bytes; returns text. */
+const char *clgrad_number_text(size_t number, char *text);
+
 /* An input or output of b called <prefix><name>, with ".2", ".3".. behind it when that is taken: derivatives nest. */
 clgrad_node clgrad_input_fresh(clgrad_graph *b, const char *prefix, const char *name, clgrad_dtype dtype, clgrad_shape shape);
 void clgrad_output_fresh(clgrad_graph *b, const char *prefix, const char *name, clgrad_node node);
@@ -24,7 +27,8 @@ typedef struct clgrad_node_map {
     clgrad_context *ctx;
     size_t count;
     clgrad_node *node;  /* CLGRAD_NONE: not there */
-    clgrad_node *in;    /* operands of one node, as long as the longest list */
+    size_t longest;     /* operand list */
+    clgrad_node *in;    /* operands of one node, room for the longest list */
     uint8_t *live;      /* does an output depend on the node? */
 } clgrad_node_map;
 clgrad_status clgrad_node_map_create(const clgrad_graph *from, clgrad_node_map *out);

@@ -84,12 +84,9 @@ static clgrad_status copy_known(clgrad_reverse *r, const bool *sample_inputs, si
 static clgrad_status allocate_cotangents(clgrad_reverse *r)
 {
     clgrad_context *ctx = r->from->ctx;
-    size_t longest = 1;
-    for (size_t n = 0; n < r->from->num_nodes; n++)
-        if (r->from->nodes[n]->num_in > longest) longest = r->from->nodes[n]->num_in;
     r->ct = clgrad_alloc(ctx, r->from->num_nodes, sizeof *r->ct);
-    r->flags = clgrad_alloc(ctx, longest, sizeof *r->flags);
-    r->ct_in = clgrad_alloc(ctx, longest, sizeof *r->ct_in);
+    r->flags = clgrad_alloc(ctx, r->map.longest, sizeof *r->flags);
+    r->ct_in = clgrad_alloc(ctx, r->map.longest, sizeof *r->ct_in);
     if (!r->ct || !r->flags || !r->ct_in) return CLGRAD_E_MEMORY;
     for (size_t n = 0; n < r->from->num_nodes; n++) r->ct[n] = CLGRAD_NONE;
     return CLGRAD_OK;
