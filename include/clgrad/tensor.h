@@ -95,7 +95,7 @@ CLGRAD_API clgrad_status clgrad_tensor_write(clgrad_tensor *t, const void *data,
 CLGRAD_API clgrad_status clgrad_tensor_read(clgrad_tensor *t, void *data, size_t bytes);
 /** Set every element to value, converted to dtype. */
 CLGRAD_API clgrad_status clgrad_tensor_fill(clgrad_tensor *t, double value);
-/** dst = src; same dtype and element count. */
+/** dst = src; same dtype, element count and device. CLGRAD_E_ARG: another device, or they overlap without being the same. */
 CLGRAD_API clgrad_status clgrad_tensor_copy(clgrad_tensor *dst, clgrad_tensor *src);
 
 /** Host-side conversions of `count` elements between any two element types, value by value; to integers truncate and

@@ -2,4 +2,5 @@
 
 #include "support/suite.h"
 
+Suite *tensor_device_suite(void);
 Suite *tensor_host_suite(void);
