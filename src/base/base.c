@@ -104,6 +104,18 @@ clgrad_status clgrad_fail(clgrad_context *ctx, clgrad_status status, const char 
     return status;
 }
 
+void clgrad_error_keep(const clgrad_context *ctx, clgrad_kept_error *kept)
+{
+    kept->status = ctx->error_status;
+    memcpy(kept->message, ctx->message, sizeof kept->message);
+}
+
+void clgrad_error_put_back(clgrad_context *ctx, const clgrad_kept_error *kept)
+{
+    ctx->error_status = kept->status;
+    memcpy(ctx->message, kept->message, sizeof ctx->message);
+}
+
 void clgrad_log_line(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
 {
     if (!ctx || !ctx->log) return;

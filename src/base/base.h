@@ -31,6 +31,14 @@ struct clgrad_context {
 clgrad_status clgrad_fail(clgrad_context *ctx, clgrad_status status, const char *format, ...) CLGRAD_PRINTF(3, 4);
 clgrad_status clgrad_fail_v(clgrad_context *ctx, clgrad_status status, const char *format, va_list args);
 
+/* For steps whose failure is no failure of the call (a cache, a probe): keep the context's sentence, put it back after. */
+typedef struct clgrad_kept_error {
+    clgrad_status status;
+    char message[CLGRAD_MESSAGE_BYTES];
+} clgrad_kept_error;
+void clgrad_error_keep(const clgrad_context *ctx, clgrad_kept_error *kept);
+void clgrad_error_put_back(clgrad_context *ctx, const clgrad_kept_error *kept);
+
 /* Zeroed memory for count elements of `bytes` each; NULL after reporting E_MEMORY. count or bytes 0 gives a unique block. */
 void *clgrad_alloc(clgrad_context *ctx, size_t count, size_t bytes);
 /* Grows or shrinks; on failure NULL is returned, E_MEMORY reported and the old block is untouched. New bytes are not zeroed. */

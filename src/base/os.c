@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -104,23 +105,6 @@ clgrad_status clgrad_os_read_file(clgrad_context *ctx, const char *path, size_t 
     return status;
 }
 
-int clgrad_os_dir_open(const char *path)
-{
-    return clgrad_os.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-}
-
-void clgrad_os_dir_close(int dir)
-{
-    if (dir >= 0) clgrad_os.close(dir);
-}
-
-bool clgrad_os_exists_at(int dir, const char *name)
-{
-    const int fd = clgrad_os.openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-    clgrad_os_dir_close(fd);
-    return fd >= 0;
-}
-
 /* --- writing ------------------------------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const clgrad_os_piece *piece)
@@ -147,31 +131,32 @@ static int open_temporary(int dir, const char *name, char *temporary, size_t byt
     return -1;
 }
 
-static bool fill_and_close(int fd, const clgrad_os_piece *pieces, size_t count)
+static bool fill_and_close(int fd, const clgrad_os_piece *pieces, size_t count, bool synchronise)
 {
     bool good = true;
     for (size_t i = 0; good && i < count; i++) good = write_all(fd, &pieces[i]);
-    good = good && clgrad_os.fsync(fd) == 0;
+    if (synchronise) good = good && clgrad_os.fsync(fd) == 0;
     const int first_error = errno;
     const bool closed = clgrad_os.close(fd) == 0;
     if (!good) errno = first_error;
     return good && closed;
 }
 
-clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, int dir, const char *name, const char *shown,
+clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, const clgrad_os_place *place,
                                         const clgrad_os_piece *pieces, size_t count)
 {
     char temporary[300];
-    const int fd = open_temporary(dir, name, temporary, sizeof temporary);
-    if (fd < 0) return fail_file(ctx, "create a temporary file for", shown);
-    if (!fill_and_close(fd, pieces, count) || clgrad_os.renameat(dir, temporary, dir, name) != 0) {
-        const clgrad_status status = fail_file(ctx, "write", shown);
-        clgrad_os.unlinkat(dir, temporary, 0);
+    const int fd = open_temporary(place->dir, place->name, temporary, sizeof temporary);
+    if (fd < 0) return fail_file(ctx, "create a temporary file for", place->shown);
+    if (!fill_and_close(fd, pieces, count, !place->volatile_ok) ||
+        clgrad_os.renameat(place->dir, temporary, place->dir, place->name) != 0) {
+        const clgrad_status status = fail_file(ctx, "write", place->shown);
+        clgrad_os.unlinkat(place->dir, temporary, 0);
         return status;
     }
     /* The new content is in place; a directory that cannot be synchronised (some network file systems) only means that
      * a power loss in the next seconds may bring the old file back, in full. */
-    clgrad_os.fsync(dir);
+    if (!place->volatile_ok) clgrad_os.fsync(place->dir);
     return CLGRAD_OK;
 }
 
@@ -190,7 +175,7 @@ clgrad_status clgrad_os_write_pieces_atomic(clgrad_context *ctx, const char *pat
     if (dir < 0) {
         status = fail_file(ctx, "open the directory", dir_path);
     } else {
-        status = clgrad_os_write_pieces_at(ctx, dir, name, path, pieces, count);
+        status = clgrad_os_write_pieces_at(ctx, &(clgrad_os_place){ dir, name, path, false }, pieces, count);
         clgrad_os_dir_close(dir);
     }
     clgrad_free(ctx, dir_path);
@@ -207,6 +192,8 @@ clgrad_status clgrad_os_write_file_atomic(clgrad_context *ctx, const char *path,
 const char *clgrad_os_env(const char *name) { return secure_getenv(name); }
 
 int64_t clgrad_os_pid(void) { return (int64_t)getpid(); }
+
+bool clgrad_os_process_lives(int64_t pid) { return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM); }
 
 double clgrad_os_seconds(void)
 {

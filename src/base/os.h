@@ -42,8 +42,14 @@ typedef struct clgrad_os_piece {
 } clgrad_os_piece;
 clgrad_status clgrad_os_write_pieces_atomic(clgrad_context *ctx, const char *path, const clgrad_os_piece *pieces,
                                             size_t count);
-/* The same for a name in an open directory; `shown` is how messages call the file. */
-clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, int dir, const char *name, const char *shown,
+/* The same for a name in an open directory. */
+typedef struct clgrad_os_place {
+    int dir;
+    const char *name;
+    const char *shown; /* how messages call the file */
+    bool volatile_ok;  /* may be damaged by a power loss: no synchronisation */
+} clgrad_os_place;
+clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, const clgrad_os_place *place,
                                         const clgrad_os_piece *pieces, size_t count);
 
 /* --- directories -------------------------------------------------------------------------------------------------- */
@@ -51,6 +57,16 @@ clgrad_status clgrad_os_write_pieces_at(clgrad_context *ctx, int dir, const char
 /* A descriptor for the calls that end in _at, or -1. */
 int clgrad_os_dir_open(const char *path);
 void clgrad_os_dir_close(int dir);
+/* A directory that nobody else can write to, made (0700) where it is missing, as are missing parents: really a
+ * directory, owned by this user, not writable by group or others, nor replaceable through its parent. E_FILE says what
+ * is wrong with it. */
+clgrad_status clgrad_os_private_dir_open(clgrad_context *ctx, const char *path, int *dir);
+/* Calls visit for every regular file of dir; times in seconds since 1970. */
+typedef void (*clgrad_os_visit_fn)(void *user, const char *name, uint64_t bytes, int64_t modified);
+void clgrad_os_dir_visit(int dir, clgrad_os_visit_fn visit, void *user);
+void clgrad_os_remove_at(int dir, const char *name);
+/* Sets the time of last change to now. */
+void clgrad_os_touch_at(int dir, const char *name);
 /* Whether dir has an entry of that name, of whatever kind. */
 bool clgrad_os_exists_at(int dir, const char *name);
 
@@ -77,6 +93,7 @@ void clgrad_os_file_close(clgrad_os_file *file);
 /* NULL for unset and in programs that run with raised privileges. */
 const char *clgrad_os_env(const char *name);
 int64_t clgrad_os_pid(void);
+bool clgrad_os_process_lives(int64_t pid);
 /* Seconds on a clock that only goes forward; the zero is arbitrary. */
 double clgrad_os_seconds(void);
 

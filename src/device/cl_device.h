@@ -3,6 +3,7 @@
 /* The insides of an opened device, for this room and for providers that need OpenCL handles. */
 
 #include "base/sha256.h"
+#include "device/cache.h"
 #include "device/device.h"
 #include "device/record.h"
 
@@ -30,6 +31,8 @@ typedef struct clgrad_staged {
 typedef struct clgrad_program {
     uint8_t digest[CLGRAD_SHA256_BYTES]; /* of text */
     cl_program program;
+    char *text;    /* of a program that is not in the cache on disk yet, else NULL */
+    bool launched; /* drivers that compile late have done so now */
 } clgrad_program;
 
 /* A launch with its times, or with the event that will tell them. */
@@ -55,6 +58,8 @@ struct clgrad_device {
     size_t num_staged, staged_capacity, staged_bytes;
     clgrad_program **programs;
     size_t num_programs, programs_capacity;
+    bool programs_unstored; /* some launched program waits to be stored */
+    clgrad_cache cache;
     clgrad_launch_record *launches;
     size_t num_launches, launches_capacity, launches_settled;
 };
@@ -76,6 +81,7 @@ struct clgrad_event {
 struct clgrad_kernel {
     clgrad_device *dev;
     cl_kernel kernel;
+    clgrad_program *program;
     char *name;
     clgrad_buffer **args; /* what each argument keeps alive */
     uint32_t num_args;
@@ -108,9 +114,14 @@ enum { CLGRAD_TEMPLATE_NUMBER = 1 };
 /* The text of a template by the kernel search; E_KERNEL_FILE. Release with clgrad_free. */
 clgrad_status clgrad_kernel_file_read(clgrad_context *ctx, const char *file, char **out);
 
-/* A program of the given whole text, shared within the device; `shown` names it in messages. */
-clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, cl_program *out);
+/* A program of the given whole text, shared within the device and owned by it; `shown` names it in messages. */
+clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, clgrad_program **out);
 const char *clgrad_build_options(const clgrad_device *dev);
+
+/* The cache on disk: fetch a program; store those that were built and launched since, at moments that wait anyway. */
+bool clgrad_programs_are_stored(const clgrad_device *dev);
+bool clgrad_program_load(clgrad_device *dev, const char *text, cl_program *out);
+void clgrad_programs_store(clgrad_device *dev);
 
 /* Take over the event of a launch (may be NULL); only called with profiling on. */
 void clgrad_profile_add(clgrad_device *dev, cl_event taken, const char *label);

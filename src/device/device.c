@@ -92,6 +92,7 @@ clgrad_status clgrad_device_open(clgrad_context *ctx, const clgrad_device_option
 
     clgrad_status status = choose(dev, options->selector);
     if (!status) status = open_queue(dev);
+    if (!status) clgrad_cache_open(ctx, &dev->cache);
     if (!status) status = clgrad_device_probe(dev);
     if (status)
         clgrad_device_release(&dev);
@@ -114,7 +115,9 @@ void clgrad_device_release(clgrad_device **address)
     clgrad_context *ctx = dev->ctx;
     clgrad_profile_release(dev);
     clgrad_staged_release(dev);
+    clgrad_programs_store(dev);
     clgrad_programs_release(dev);
+    clgrad_cache_close(&dev->cache);
     clgrad_pool_release(dev);
     if (clgrad_device_is_ours(dev)) {
         if (dev->queue) dev->cl.ReleaseCommandQueue(dev->queue);
@@ -141,7 +144,9 @@ clgrad_status clgrad_device_finish(clgrad_device *dev)
 {
     CLGRAD_TRY(clgrad_device_check(dev));
     const cl_int err = dev->cl.Finish(dev->queue);
-    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(dev, err, "clFinish", "the queue");
+    if (err != CL_SUCCESS) return clgrad_device_wait_failed(dev, err, "clFinish", "the queue");
+    clgrad_programs_store(dev);
+    return CLGRAD_OK;
 }
 
 clgrad_status clgrad_device_flush(clgrad_device *dev)

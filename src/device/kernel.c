@@ -2,12 +2,12 @@
 
 #include "device/cl_device.h"
 
-static clgrad_status make_kernel(clgrad_kernel *kernel, cl_program program, const char *file)
+static clgrad_status make_kernel(clgrad_kernel *kernel, const char *file)
 {
     clgrad_device *dev = kernel->dev;
     cl_int err = CL_SUCCESS;
     cl_uint num_args = 0;
-    kernel->kernel = dev->cl.CreateKernel(program, kernel->name, &err);
+    kernel->kernel = dev->cl.CreateKernel(kernel->program->program, kernel->name, &err);
     if (err == CL_INVALID_KERNEL_NAME)
         return clgrad_fail(dev->ctx, CLGRAD_E_BUILD, "%s has no kernel '%s'", file, kernel->name);
     if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateKernel", dev->record.info.name);
@@ -27,7 +27,7 @@ clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_sourc
     *out = NULL;
     CLGRAD_TRY(clgrad_device_check(dev));
     char *text;
-    cl_program program;
+    clgrad_program *program;
     CLGRAD_TRY(clgrad_kernel_text(dev, source, &text));
     clgrad_status status = clgrad_program_get(dev, text, source->file, &program);
     clgrad_free(dev->ctx, text);
@@ -36,8 +36,9 @@ clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_sourc
     clgrad_kernel *kernel = clgrad_alloc(dev->ctx, 1, sizeof *kernel);
     if (!kernel) return CLGRAD_E_MEMORY;
     kernel->dev = clgrad_device_retain(dev);
+    kernel->program = program;
     kernel->name = clgrad_strdup(dev->ctx, source->name);
-    status = kernel->name ? make_kernel(kernel, program, source->file) : CLGRAD_E_MEMORY;
+    status = kernel->name ? make_kernel(kernel, source->file) : CLGRAD_E_MEMORY;
     if (status)
         clgrad_kernel_release(&kernel);
     else
@@ -104,6 +105,10 @@ clgrad_status clgrad_kernel_launch(clgrad_kernel *kernel, uint32_t dims, const s
     const cl_int err = dev->cl.EnqueueNDRangeKernel(dev->queue, kernel->kernel, dims, NULL, global, local, 0, NULL,
                                                     dev->profiling ? &event : NULL);
     if (err != CL_SUCCESS) return clgrad_device_enqueue_failed(dev, err, "clEnqueueNDRangeKernel", label ? label : kernel->name);
+    if (!kernel->program->launched) {
+        kernel->program->launched = true;
+        dev->programs_unstored = true;
+    }
     if (dev->profiling) clgrad_profile_add(dev, event, label ? label : kernel->name);
     return CLGRAD_OK;
 }

@@ -87,12 +87,15 @@ static clgrad_status add_device(clgrad_device_list *list, cl_platform_id platfor
 {
     clgrad_record record;
     const char *unusable;
+    clgrad_kept_error kept;
+    clgrad_error_keep(list->ctx, &kept);
     const clgrad_status status = clgrad_record_query(list->ctx, &list->cl, platform, id, &record, &unusable);
     if (status == CLGRAD_E_MEMORY) return status;
     const char *between = list->skipped.bytes ? "; " : "";
     if (status) {
         clgrad_text_append(&list->skipped, "%sdevice %d:%d: %s", between, platform_index, device_index,
                            clgrad_error_text(list->ctx));
+        clgrad_error_put_back(list->ctx, &kept);
         return CLGRAD_OK;
     }
     if (unusable) {

@@ -29,10 +29,13 @@ void clgrad_profile_add(clgrad_device *dev, cl_event taken, const char *label)
 {
     if (dev->num_launches - dev->launches_settled >= UNSETTLED_LAUNCHES && dev->cl.Finish(dev->queue) == CL_SUCCESS)
         settle(dev);
+    clgrad_kept_error kept;
+    clgrad_error_keep(dev->ctx, &kept);
     char *copy = clgrad_strdup(dev->ctx, label);
     if (!copy || clgrad_reserve(dev->ctx, &dev->launches, &dev->launches_capacity, dev->num_launches + 1,
                                 sizeof *dev->launches)) {
         clgrad_free(dev->ctx, copy); /* the launch itself was fine; the profile misses one line */
+        clgrad_error_put_back(dev->ctx, &kept);
         dev->cl.ReleaseEvent(taken);
         return;
     }

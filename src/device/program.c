@@ -56,10 +56,13 @@ static void dump(clgrad_device *dev, const clgrad_program *program, const char *
     const char *dir = clgrad_os_env("CLGRAD_DUMP_KERNELS");
     if (!dir || !*dir) return;
     clgrad_sha256_hex(program->digest, hex);
+    clgrad_kept_error kept;
+    clgrad_error_keep(dev->ctx, &kept);
     char *path = clgrad_format(dev->ctx, "%s/%s-%.16s.cl", dir, shown, hex);
     if (path && clgrad_os_write_file_atomic(dev->ctx, path, text, strlen(text)) != CLGRAD_OK)
         clgrad_log_line(dev->ctx, CLGRAD_LOG_WARNING, "dump", "%s", clgrad_error_text(dev->ctx));
     clgrad_free(dev->ctx, path);
+    clgrad_error_put_back(dev->ctx, &kept);
 }
 
 /* The compiler's words in fresh memory; NULL where there are none. */
@@ -109,34 +112,46 @@ static clgrad_program *find_program(clgrad_device *dev, const uint8_t *digest)
     return NULL;
 }
 
-clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, cl_program *out)
+static void program_release(clgrad_device *dev, clgrad_program *program)
+{
+    if (program->program && clgrad_device_is_ours(dev)) dev->cl.ReleaseProgram(program->program);
+    clgrad_free(dev->ctx, program->text);
+    clgrad_free(dev->ctx, program);
+}
+
+/* From the cache on disk or by the compiler; a built program keeps its text until it is stored. */
+static clgrad_status fill_program(clgrad_device *dev, clgrad_program *program, const char *text, const char *shown)
+{
+    if (clgrad_program_load(dev, text, &program->program)) return CLGRAD_OK;
+    if (clgrad_programs_are_stored(dev) && !(program->text = clgrad_strdup(dev->ctx, text))) return CLGRAD_E_MEMORY;
+    return build(dev, text, shown, &program->program);
+}
+
+clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, clgrad_program **out)
 {
     uint8_t digest[CLGRAD_SHA256_BYTES];
     clgrad_sha256_of(text, strlen(text), digest);
     clgrad_program *program = find_program(dev, digest);
-    if (program) return *out = program->program, CLGRAD_OK;
+    if (program) return *out = program, CLGRAD_OK;
     CLGRAD_TRY(clgrad_reserve(dev->ctx, &dev->programs, &dev->programs_capacity, dev->num_programs + 1,
                               sizeof *dev->programs));
     program = clgrad_alloc(dev->ctx, 1, sizeof *program);
     if (!program) return CLGRAD_E_MEMORY;
     memcpy(program->digest, digest, sizeof digest);
     dump(dev, program, shown, text);
-    const clgrad_status status = build(dev, text, shown, &program->program);
+    const clgrad_status status = fill_program(dev, program, text, shown);
     if (status) {
-        clgrad_free(dev->ctx, program);
+        program_release(dev, program);
         return status;
     }
     dev->programs[dev->num_programs++] = program;
-    *out = program->program;
+    *out = program;
     return CLGRAD_OK;
 }
 
 void clgrad_programs_release(clgrad_device *dev)
 {
-    for (size_t i = 0; i < dev->num_programs; i++) {
-        if (clgrad_device_is_ours(dev)) dev->cl.ReleaseProgram(dev->programs[i]->program);
-        clgrad_free(dev->ctx, dev->programs[i]);
-    }
+    for (size_t i = 0; i < dev->num_programs; i++) program_release(dev, dev->programs[i]);
     clgrad_free(dev->ctx, dev->programs);
     dev->programs = NULL, dev->num_programs = 0;
 }

@@ -81,8 +81,10 @@ static clgrad_status query_names(const querying *q)
     clgrad_device_info *info = &q->record->info;
     info->also_known = info->quirks = info->pci = info->uuid = info->c_version = "";
     info->platform = info->name = info->vendor = info->driver = info->device_version = "";
+    q->record->platform_version = "";
     CLGRAD_TRY(keep_text(q, ask, CL_DEVICE_NAME, "clGetDeviceInfo", &info->name));
     CLGRAD_TRY(keep_text(q, ask_platform, CL_PLATFORM_NAME, "clGetPlatformInfo", &info->platform));
+    CLGRAD_TRY(keep_text(q, ask_platform, CL_PLATFORM_VERSION, "clGetPlatformInfo", &q->record->platform_version));
     CLGRAD_TRY(keep_text(q, ask, CL_DEVICE_VENDOR, "clGetDeviceInfo", &info->vendor));
     CLGRAD_TRY(keep_text(q, ask, CL_DRIVER_VERSION, "clGetDeviceInfo", &info->driver));
     return keep_text(q, ask, CL_DEVICE_VERSION, "clGetDeviceInfo", &info->device_version);

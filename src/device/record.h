@@ -18,6 +18,7 @@ typedef struct clgrad_record {
     clgrad_device_info info;
     cl_platform_id platform;
     cl_device_id id;
+    const char *platform_version;
     unsigned quirks; /* clgrad_quirk, combined */
     char *texts[CLGRAD_RECORD_TEXTS]; /* what info's strings point at */
     size_t num_texts;

@@ -1,0 +1,86 @@
+/* Programs in the cache on disk: loading before a build, storing after the first launch. */
+
+#include "device/cache.h"
+#include "device/cl_device.h"
+
+/* Everything that the binary depends on. */
+static void append_key(const clgrad_device *dev, const char *text, clgrad_text *key)
+{
+    const clgrad_device_info *info = &dev->record.info;
+    clgrad_text_append(key, "clgrad %s program\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n", CLGRAD_VERSION, info->platform,
+                       dev->record.platform_version, info->vendor, info->name, info->device_version, info->driver,
+                       clgrad_build_options(dev));
+    clgrad_text_append_bytes(key, text, strlen(text));
+}
+
+bool clgrad_programs_are_stored(const clgrad_device *dev)
+{
+    return dev->cache.dir >= 0 && !(dev->record.quirks & CLGRAD_QUIRK_NO_BINARY);
+}
+
+static cl_program from_binary(clgrad_device *dev, const char *payload, size_t bytes)
+{
+    const unsigned char *binary = (const unsigned char *)payload;
+    cl_int err = CL_SUCCESS, binary_status = CL_SUCCESS;
+    cl_program program =
+        dev->cl.CreateProgramWithBinary(dev->context, 1, &dev->record.id, &bytes, &binary, &binary_status, &err);
+    if (err == CL_SUCCESS && binary_status == CL_SUCCESS)
+        err = dev->cl.BuildProgram(program, 1, &dev->record.id, clgrad_build_options(dev), NULL, NULL);
+    if (err == CL_SUCCESS && binary_status == CL_SUCCESS) return program;
+    if (program) dev->cl.ReleaseProgram(program);
+    return NULL;
+}
+
+bool clgrad_program_load(clgrad_device *dev, const char *text, cl_program *out)
+{
+    if (!clgrad_programs_are_stored(dev)) return false;
+    clgrad_kept_error kept;
+    clgrad_error_keep(dev->ctx, &kept);
+    clgrad_text key = { .ctx = dev->ctx };
+    char *payload;
+    size_t bytes;
+    cl_program program = NULL;
+    append_key(dev, text, &key);
+    if (clgrad_cache_get(&dev->cache, &key, &payload, &bytes) && clgrad_cache_loading_begin(&dev->cache, &key)) {
+        program = from_binary(dev, payload, bytes);
+        clgrad_cache_loading_end(&dev->cache, &key);
+        if (!program) clgrad_cache_remove(&dev->cache, &key);
+    }
+    clgrad_free(dev->ctx, payload);
+    clgrad_text_release(&key);
+    clgrad_error_put_back(dev->ctx, &kept);
+    *out = program;
+    return program != NULL;
+}
+
+static void store(clgrad_device *dev, clgrad_program *program)
+{
+    size_t bytes = 0;
+    if (dev->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS ||
+        bytes == 0)
+        return;
+    unsigned char *binary = clgrad_alloc(dev->ctx, bytes, 1);
+    if (!binary) return;
+    clgrad_text key = { .ctx = dev->ctx };
+    append_key(dev, program->text, &key);
+    if (dev->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS)
+        clgrad_cache_put(&dev->cache, &key, binary, bytes);
+    clgrad_text_release(&key);
+    clgrad_free(dev->ctx, binary);
+}
+
+void clgrad_programs_store(clgrad_device *dev)
+{
+    if (!dev->programs_unstored || !clgrad_device_is_ours(dev) || dev->lost) return;
+    clgrad_kept_error kept;
+    clgrad_error_keep(dev->ctx, &kept);
+    for (size_t i = 0; i < dev->num_programs; i++) {
+        clgrad_program *program = dev->programs[i];
+        if (!program->text || !program->launched) continue;
+        store(dev, program);
+        clgrad_free(dev->ctx, program->text);
+        program->text = NULL;
+    }
+    dev->programs_unstored = false;
+    clgrad_error_put_back(dev->ctx, &kept);
+}
