@@ -1,2 +1,322 @@
-/* clgrad-template 1 */
-/* math.cl -- our own elementary functions, one text for scalar and vector types. Put before templates that ask for it. */
+/* math.cl -- our own elementary functions, one text for f32 and f64, for scalars and vectors; also compiled as C by src/ref.
+ *
+ * use     This file only defines macros. A program instantiates the functions for each type it computes in, once:
+ *             CLGRAD_MATH_F32(float16, int16)      CLGRAD_MATH_F64(double8, long8)      CLGRAD_MATH_INT(int4)
+ *         and then calls them by name + type: clgrad_exp_float16(x). Every name beginning with clgrad_ in ops.def takes the
+ *         suffix. Unused ones cost parsing alone (they are static). F64 needs fp64.
+ * names   unary   exp log log1p expm1 sin cos tanh erf sigmoid sqrt rsqrt reciprocal abs sign
+ *         binary  div max min pow      F32 only: normal(u1, u2, odd)      INT (any signed integer type): abs sign max min
+ * needs   MULADD(a, b, c): fma or a*b+c. Contraction off, no fast-math. Nothing else of the device but + - * /, sqrt, floor,
+ *         comparisons, integers and as_type, so the bits are the same for every width and every device of a class.
+ * bits    Subnormals are handled where the device keeps them. NaN goes in and comes out; its bits are not specified.
+ * ulp     src/graph/ops.def; measured by tests/ref/math_test.c, in both forms of MULADD.
+ * source  Reductions after Cody & Waite 1980 and W. J. Cody's and Sun's fdlibm forms. Polynomials: Remez exchange in 50
+ *         digits for the relative error of the result, coefficients rounded one by one from the lowest, the rest refitted. */
+
+/* p * x^n + ... : Horner steps from the highest coefficient down. */
+#define CLGRAD_H1(T, x, p, a) MULADD(p, x, (T)(a))
+#define CLGRAD_H2(T, x, p, a, b) CLGRAD_H1(T, x, CLGRAD_H1(T, x, p, a), b)
+#define CLGRAD_H3(T, x, p, a, b, c) CLGRAD_H1(T, x, CLGRAD_H2(T, x, p, a, b), c)
+#define CLGRAD_H5(T, x, p, a, b, c, d, e) CLGRAD_H2(T, x, CLGRAD_H3(T, x, p, a, b, c), d, e)
+
+/* What differs between the precisions. MAGIC: adding it leaves a rounded whole number in the low bits. */
+#define CLGRAD_F32_BITS 23
+#define CLGRAD_F32_BIAS 127
+#define CLGRAD_F32_SIGN 0x80000000u
+#define CLGRAD_F32_MANTISSA 0x7fffffu
+#define CLGRAD_F32_HIGH 0xfffff000u /* clears the low half of the mantissa: products of two such are exact */
+#define CLGRAD_F32_MAGIC 0x1.8p23f
+#define CLGRAD_F32_MAGIC_BITS 0x4b400000u
+#define CLGRAD_F32_SQRT_HALF 0x3f3504f3u /* bits of sqrt(1/2) */
+#define CLGRAD_F32_NORMAL 0x1p-126f
+#define CLGRAD_F32_GROW 0x1p23f
+#define CLGRAD_F32_LOG2E 0x1.715476p+0f
+#define CLGRAD_F32_LN2 0x1.62e43p-1f
+#define CLGRAD_F32_LN2_HI 0x1.62e4p-1f /* times any exponent: exact */
+#define CLGRAD_F32_LN2_LO 0x1.7f7d1cp-20f
+#define CLGRAD_F32_LOG2_3 0x1.ec709ep-1f /* 2 / (3 ln 2), and in two parts */
+#define CLGRAD_F32_LOG2_3_HI 0x1.ec8p-1f
+#define CLGRAD_F32_LOG2_3_LO -0x1.ec478cp-14f
+#define CLGRAD_F32_EXP_MAX 89.0f
+#define CLGRAD_F32_EXP_MIN -104.0f
+#define CLGRAD_F32_EXPM1_MIN -18.0f
+#define CLGRAD_F32_TINY 0x1p-30f
+#define CLGRAD_F32_TANH_MAX 10.0f
+#define CLGRAD_F32_ERF_MAX 4.0f
+#define CLGRAD_F32_POW_MAX 130.0f /* 2^130 overflows, */
+#define CLGRAD_F32_POW_MIN -152.0f /* 2^-152 underflows, */
+#define CLGRAD_F32_POW_Y 0x1p40f /* and so does x^y beyond for every x but 1 */
+#define CLGRAD_F32_2_PI 0x1.45f306p-1f
+#define CLGRAD_F32_EXP(T, r) CLGRAD_H2(T, r, CLGRAD_H2(T, r, (T)(0x1.6abf3ep-10f), 0x1.122e3ep-7f, 0x1.555796p-5f), \
+    0x1.5554a8p-3f, 0x1.fffffep-2f)
+#define CLGRAD_F32_LOG(T, z) CLGRAD_H2(T, z, (T)(0x1.31e10cp-2f), 0x1.995ed4p-2f, 0x1.55557ap-1f)
+#define CLGRAD_F32_POW(T, z) CLGRAD_H2(T, z, (T)(0x1.67b9fp-2f), 0x1.b67bb8p-2f, 0x1.33338p-1f)
+#define CLGRAD_F32_SIN(T, z) CLGRAD_H2(T, z, (T)(-0x1.991bdcp-13f), 0x1.1106c6p-7f, -0x1.555544p-3f)
+#define CLGRAD_F32_COS(T, z) CLGRAD_H2(T, z, (T)(0x1.99e70ap-16f), -0x1.6c0c26p-10f, 0x1.55554ap-5f)
+#define CLGRAD_F32_TANH(T, z) CLGRAD_H2(T, z, CLGRAD_H2(T, z, (T)(-0x1.750cfp-8f), 0x1.51f8cep-6f, -0x1.b835a4p-5f), \
+    0x1.1106f6p-3f, -0x1.555532p-2f)
+#define CLGRAD_F32_ERF(T, z) CLGRAD_H5(T, z, (T)(-0x1.399fa6p-11f), 0x1.47220ap-8f, -0x1.b687fp-6f, 0x1.ce1a4cp-4f, \
+    -0x1.8126e6p-2f, 0x1.06eba6p-3f)
+#define CLGRAD_F32_ERFC(T, t) CLGRAD_H5(T, t, (T)(-0x1.c05842p-13f), 0x1.a52e4cp-9f, -0x1.76f23ep-6f, 0x1.af1edcp-4f, \
+    0x1.457da4p-1f, 0x1.0731a2p-3f)
+/* x - q pi/2: the parts have few bits, so that q times each is exact for q < 2^16, and all but the last cancel exactly. */
+#define CLGRAD_F32_PI_2(T, q, x) MULADD(q, (T)(-0x1.84698ap-48f), MULADD(q, (T)(-0x1.ap-41f), MULADD(q, (T)(-0x1.08p-34f), \
+    MULADD(q, (T)(-0x1.44p-24f), MULADD(q, (T)(-0x1.b4p-16f), MULADD(q, (T)(-0x1.ep-12f), MULADD(q, (T)(-0x1.92p+0f), x)))))))
+
+#define CLGRAD_F64_BITS 52
+#define CLGRAD_F64_BIAS 1023
+#define CLGRAD_F64_SIGN 0x8000000000000000ul
+#define CLGRAD_F64_MANTISSA 0xffffffffffffful
+#define CLGRAD_F64_HIGH 0xfffffffff8000000ul
+#define CLGRAD_F64_MAGIC 0x1.8p52
+#define CLGRAD_F64_MAGIC_BITS 0x4338000000000000ul
+#define CLGRAD_F64_SQRT_HALF 0x3fe6a09e667f3bcdul
+#define CLGRAD_F64_NORMAL 0x1p-1022
+#define CLGRAD_F64_GROW 0x1p52
+#define CLGRAD_F64_LOG2E 0x1.71547652b82fep+0
+#define CLGRAD_F64_LN2 0x1.62e42fefa39efp-1
+#define CLGRAD_F64_LN2_HI 0x1.62e42ffp-1
+#define CLGRAD_F64_LN2_LO -0x1.718432a1b0e26p-35
+#define CLGRAD_F64_LOG2_3 0x1.ec709dc3a03fdp-1
+#define CLGRAD_F64_LOG2_3_HI 0x1.ec709ep-1
+#define CLGRAD_F64_LOG2_3_LO -0x1.e2fe0145b01f5p-28
+#define CLGRAD_F64_EXP_MAX 710.0
+#define CLGRAD_F64_EXP_MIN -746.0
+#define CLGRAD_F64_EXPM1_MIN -40.0
+#define CLGRAD_F64_TINY 0x1p-60
+#define CLGRAD_F64_TANH_MAX 20.0
+#define CLGRAD_F64_ERF_MAX 6.0
+#define CLGRAD_F64_POW_MAX 1030.0
+#define CLGRAD_F64_POW_MIN -1080.0
+#define CLGRAD_F64_POW_Y 0x1p70
+#define CLGRAD_F64_2_PI 0x1.45f306dc9c883p-1
+#define CLGRAD_F64_EXP(T, r) CLGRAD_H5(T, r, CLGRAD_H2(T, r, CLGRAD_H2(T, r, (T)(0x1.ae6cbc6fa50bbp-26), 0x1.28a1fd63d25b8p-22, \
+    0x1.71de878a62306p-19), 0x1.a019a75314473p-16, 0x1.a01a017537ad2p-13), 0x1.6c16c17ee4865p-10, 0x1.1111111118f7ap-7, \
+    0x1.5555555552297p-5, 0x1.5555555555539p-3, 0x1.0000000000005p-1)
+#define CLGRAD_F64_LOG(T, z) CLGRAD_H3(T, z, CLGRAD_H3(T, z, (T)(0x1.2f05d01d0c6ecp-3), 0x1.39a1bb99e2a6dp-3, 0x1.74663e582377p-3, \
+    0x1.c71c520f357e3p-3), 0x1.24924941e53dcp-2, 0x1.999999997fefcp-2, 0x1.5555555555592p-1)
+#define CLGRAD_F64_POW(T, z) CLGRAD_H3(T, z, CLGRAD_H3(T, z, (T)(0x1.956953aab4484p-3), 0x1.973f500206788p-3, 0x1.d8ae67fc6cdc7p-3, \
+    0x1.1745af5aa1e04p-2), 0x1.555555a23982fp-2, 0x1.b6db6db683832p-2, 0x1.3333333333465p-1)
+#define CLGRAD_F64_SIN(T, z) CLGRAD_H5(T, z, (T)(0x1.5d8b5537db861p-33), -0x1.ae5e4b830791dp-26, 0x1.71de35552a7c4p-19, \
+    -0x1.a01a019be920ep-13, 0x1.111111110f73p-7, -0x1.5555555555548p-3)
+#define CLGRAD_F64_COS(T, z) CLGRAD_H5(T, z, (T)(-0x1.8fa5fcc65d72ap-37), 0x1.1ee9daed43c93p-29, -0x1.27e4f7f0834fcp-22, \
+    0x1.a01a019c8e15p-16, -0x1.6c16c16c1500fp-10, 0x1.555555555554bp-5)
+#define CLGRAD_F64_TANH(T, z) CLGRAD_H5(T, z, CLGRAD_H5(T, z, (T)(-0x1.0d983f2e6ba84p-16), 0x1.4389899f6a235p-14, \
+    -0x1.df5225e58065cp-13, 0x1.3365a9e04e742p-11, -0x1.7d6893312324ap-10, 0x1.d6cf2680ca1p-9), -0x1.226e161fa723ep-7, \
+    0x1.664f477a62ae4p-6, -0x1.ba1ba1b503ad8p-5, 0x1.111111110ac94p-3, -0x1.55555555554ffp-2)
+#define CLGRAD_F64_ERF(T, z) CLGRAD_H1(T, z, CLGRAD_H5(T, z, CLGRAD_H5(T, z, (T)(-0x1.0700838f503ffp-30), 0x1.f494ddc42bc48p-27, \
+    -0x1.5fd9098dec76ap-23, 0x1.ba0f38aa32b0dp-20, -0x1.f4d75ffc14a08p-17, 0x1.f9a37ee8e2f79p-14), -0x1.c02db7a4cc89p-11, \
+    0x1.565bcd25ce65bp-8, -0x1.b82ce313354fbp-6, 0x1.ce2f21a045468p-4, -0x1.812746b037a22p-2), 0x1.06eba8214db69p-3)
+#define CLGRAD_F64_ERFC(T, t) CLGRAD_H2(T, t, CLGRAD_H5(T, t, CLGRAD_H5(T, t, CLGRAD_H5(T, t, (T)(-0x1.e2bd6dbc09b85p-40), \
+    0x1.4ab41ad39ff29p-34, -0x1.a877c411df616p-30, 0x1.52efa0a1f2353p-26, -0x1.78c214106b962p-23, 0x1.345c94fa86bdbp-20), \
+    -0x1.7dcf950bbe9a9p-18, 0x1.6673ec72620b5p-16, -0x1.ec4df1e172096p-15, 0x1.a75d4c6755247p-14, -0x1.495dc2d24e43bp-17), \
+    -0x1.27656c8f351b6p-11, 0x1.b8cf54739a71p-10, -0x1.ab64c6dd0cfap-13, -0x1.396ac67b7e004p-6, 0x1.a4f4cc464598cp-4), \
+    0x1.45f309cd25fd7p-1, 0x1.06eba64148b4bp-3)
+#define CLGRAD_F64_PI_2(T, q, x) MULADD(q, (T)(-0x1.701b839a25205p-92), MULADD(q, (T)(-0x1.313198ap-61), \
+    MULADD(q, (T)(-0x1.10b46118p-30), MULADD(q, (T)(-0x1.921fb54p+0), x))))
+
+/* P: F32 or F64. T, I: a real type and the signed integer type of the same lanes. u##I is its unsigned type. */
+#define CLGRAD_MATH_F32(T, I) CLGRAD_MATH(F32, T, I) CLGRAD_NORMAL(T, I)
+#define CLGRAD_MATH_F64(T, I) CLGRAD_MATH(F64, T, I)
+#define CLGRAD_MATH(P, T, I) CLGRAD_SIMPLE(P, T, I) CLGRAD_EXPONENTIAL(P, T, I) CLGRAD_LOGARITHM(P, T, I)                 \
+    CLGRAD_CIRCULAR(P, T, I) CLGRAD_SIGMOIDAL(P, T, I) CLGRAD_POWER(P, T, I)
+
+/* max and min give b where neither comparison holds, a NaN of either operand; sign(0) = 0, sign(NaN) = NaN. */
+#define CLGRAD_ORDER(T)                                                                                                   \
+static T clgrad_max_##T(T a, T b) { return ((a > b) | (a != a)) ? a : b; }                                                \
+static T clgrad_min_##T(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
+
+#define CLGRAD_MATH_INT(I) CLGRAD_ORDER(I)                                                                                \
+static I clgrad_abs_##I(I a) { return a < 0 ? -a : a; }                                                                   \
+static I clgrad_sign_##I(I a) { return a > 0 ? (I)(1) : (a < 0 ? (I)(-1) : (I)(0)); }
+
+#define CLGRAD_SIMPLE(P, T, I) CLGRAD_ORDER(T)                                                                            \
+static T clgrad_abs_##T(T a) { return as_##T(as_u##I(a) & ~CLGRAD_##P##_SIGN); }                                          \
+static T clgrad_sign_##T(T a) { return a > 0 ? (T)(1) : (a < 0 ? (T)(-1) : (a == 0 ? (T)(0) : a)); }                      \
+static T clgrad_signed_##T(T a, T x) { return as_##T(as_u##I(a) | (as_u##I(x) & CLGRAD_##P##_SIGN)); }                    \
+static T clgrad_high_##T(T a) { return as_##T(as_u##I(a) & CLGRAD_##P##_HIGH); }                                          \
+static T clgrad_div_##T(T a, T b) { return a / b; }                                                                       \
+static T clgrad_reciprocal_##T(T a) { return 1.0f / a; }                                                                  \
+static T clgrad_sqrt_##T(T a) { return sqrt(a); }                                                                         \
+static T clgrad_rsqrt_##T(T a) { return 1.0f / sqrt(a); }
+
+/* x = n ln2 + r with |r| <= ln2 / 2 (a little more unfused), e^x = 2^n e^r; e^r - 1 = r + r^2 EXP(r). */
+#define CLGRAD_EXPONENTIAL(P, T, I)                                                                                       \
+static T clgrad_expm1_part_##T(T x, T *shifted)                                                                           \
+{                                                                                                                         \
+    const T m = MULADD(x, (T)(CLGRAD_##P##_LOG2E), (T)(CLGRAD_##P##_MAGIC)), n = m - CLGRAD_##P##_MAGIC;                  \
+    const T r = MULADD(n, (T)(-CLGRAD_##P##_LN2_LO), MULADD(n, (T)(-CLGRAD_##P##_LN2_HI), x));                            \
+    *shifted = m; /* n in its low bits */                                                                                 \
+    return MULADD(r * r, CLGRAD_##P##_EXP(T, r), r);                                                                      \
+}                                                                                                                         \
+/* p 2^n for any n, in two exact factors so that only the last product rounds, overflows or becomes subnormal. */         \
+static T clgrad_scale_##T(T p, T shifted)                                                                                 \
+{                                                                                                                         \
+    const u##I k = as_u##I(shifted) - (CLGRAD_##P##_MAGIC_BITS - 2 * CLGRAD_##P##_BIAS), half_k = k >> 1;                 \
+    return p * as_##T(half_k << CLGRAD_##P##_BITS) * as_##T((k - half_k) << CLGRAD_##P##_BITS);                           \
+}                                                                                                                         \
+static T clgrad_exp_##T(T x)                                                                                              \
+{                                                                                                                         \
+    x = x > CLGRAD_##P##_EXP_MAX ? (T)(CLGRAD_##P##_EXP_MAX) : x;                                                         \
+    x = x < CLGRAD_##P##_EXP_MIN ? (T)(CLGRAD_##P##_EXP_MIN) : x;                                                         \
+    T shifted;                                                                                                            \
+    const T p = clgrad_expm1_part_##T(x, &shifted) + 1.0f;                                                                \
+    return clgrad_scale_##T(p, shifted);                                                                                  \
+}                                                                                                                         \
+/* e^x where neither x nor the result comes near the ends of the range: n is added to the exponent. */                    \
+static T clgrad_exp_near_##T(T x)                                                                                         \
+{                                                                                                                         \
+    T shifted;                                                                                                            \
+    const T p = clgrad_expm1_part_##T(x, &shifted) + 1.0f;                                                                \
+    return as_##T(as_u##I(p) + (as_u##I(shifted) << CLGRAD_##P##_BITS));                                                  \
+}                                                                                                                         \
+/* 2 (s p + (s - 1/2)) with s = 2^(n-1), which is finite to the largest n. */                                             \
+static T clgrad_expm1_##T(T x)                                                                                            \
+{                                                                                                                         \
+    T z = x > CLGRAD_##P##_EXP_MAX ? (T)(CLGRAD_##P##_EXP_MAX) : x, shifted;                                              \
+    z = z < CLGRAD_##P##_EXPM1_MIN ? (T)(CLGRAD_##P##_EXPM1_MIN) : z;                                                     \
+    const T p = clgrad_expm1_part_##T(z, &shifted);                                                                       \
+    const u##I k = as_u##I(shifted) - (CLGRAD_##P##_MAGIC_BITS - (CLGRAD_##P##_BIAS - 1));                                \
+    const T s = as_##T(k << CLGRAD_##P##_BITS);                                                                           \
+    return clgrad_abs_##T(x) < CLGRAD_##P##_TINY ? x : 2.0f * MULADD(s, p, s - 0.5f);                                     \
+}
+
+/* x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt 2; ln(1 + f) = f - (h - s (h + R)), s = f / (2 + f), h = f^2 / 2 (fdlibm). */
+#define CLGRAD_LOGARITHM(P, T, I)                                                                                         \
+static T clgrad_log_split_##T(T x, T *n)                                                                                  \
+{                                                                                                                         \
+    const u##I b = as_u##I(x) - CLGRAD_##P##_SQRT_HALF;                                                                   \
+    *n = as_##T(as_u##I(as_##I(b) >> CLGRAD_##P##_BITS) + CLGRAD_##P##_MAGIC_BITS) - CLGRAD_##P##_MAGIC;                  \
+    return as_##T((b & CLGRAD_##P##_MANTISSA) + CLGRAD_##P##_SQRT_HALF);                                                  \
+}                                                                                                                         \
+static T clgrad_log_part_##T(T f, T n, T correction)                                                                      \
+{                                                                                                                         \
+    const T s = f / (2.0f + f), z = s * s, h = 0.5f * f * f, r = z * CLGRAD_##P##_LOG(T, z);                              \
+    const T low = MULADD(s, h + r, MULADD(n, (T)(CLGRAD_##P##_LN2_LO), correction));                                      \
+    return MULADD(n, (T)(CLGRAD_##P##_LN2_HI), f - (h - low));                                                            \
+}                                                                                                                         \
+static T clgrad_log_##T(T x)                                                                                              \
+{                                                                                                                         \
+    T n;                                                                                                                  \
+    const T m = clgrad_log_split_##T(x < CLGRAD_##P##_NORMAL ? x * CLGRAD_##P##_GROW : x, &n);                            \
+    n = x < CLGRAD_##P##_NORMAL ? n - CLGRAD_##P##_BITS : n;                                                              \
+    const T y = clgrad_log_part_##T(m - 1.0f, n, (T)(0));                                                                 \
+    return x > 0 ? (x < INFINITY ? y : x) : (x == 0 ? (T)(-INFINITY) : (T)(NAN));                                         \
+}                                                                                                                         \
+/* As log(u) with u = 1 + x rounded, and the rounding error over u as a correction; near 0, f = x itself. */              \
+static T clgrad_log1p_##T(T x)                                                                                            \
+{                                                                                                                         \
+    T n;                                                                                                                  \
+    const T u = 1.0f + x, m = clgrad_log_split_##T(u, &n);                                                                \
+    const T lost = x < 1 ? x - (u - 1.0f) : 1.0f - (u - x);                                                               \
+    const T y = clgrad_log_part_##T(n == 0 ? x : m - 1.0f, n, n == 0 ? (T)(0) : lost / u);                                \
+    const T z = x > -1 ? (x < INFINITY ? y : x) : (x == -1 ? (T)(-INFINITY) : (T)(NAN));                                  \
+    return x == 0 ? x : z;                                                                                                \
+}
+
+/* |x| = q pi/2 + r. Accurate for |x| up to 1e5 (f32), 1e7 (f64); beyond, the result is some number in [-1, 1]. */
+#define CLGRAD_CIRCULAR(P, T, I)                                                                                          \
+static u##I clgrad_quadrant_##T(T x, T *r)                                                                                \
+{                                                                                                                         \
+    const T m = MULADD(x, (T)(CLGRAD_##P##_2_PI), (T)(CLGRAD_##P##_MAGIC)), q = m - CLGRAD_##P##_MAGIC;                   \
+    const T y = CLGRAD_##P##_PI_2(T, q, x), low = y < -0.8f ? (T)(-0.8f) : y;                                             \
+    *r = low > 0.8f ? (T)(0.8f) : low;                                                                                    \
+    return as_u##I(m);                                                                                                    \
+}                                                                                                                         \
+/* sin(q pi/2 + r), the sign bit of `sign` flipping the result. */                                                        \
+static T clgrad_wave_##T(u##I q, T r, u##I sign)                                                                          \
+{                                                                                                                         \
+    const T z = r * r, s = MULADD(r * z, CLGRAD_##P##_SIN(T, z), r);                                                      \
+    const T c = MULADD(z * z, CLGRAD_##P##_COS(T, z), 1.0f - 0.5f * z);                                                   \
+    const T y = (q & 1) == 1 ? c : s;                                                                                     \
+    return as_##T(as_u##I(y) ^ (((q & 2) << (CLGRAD_##P##_SHIFT_2)) ^ (sign & CLGRAD_##P##_SIGN)));                       \
+}                                                                                                                         \
+static T clgrad_sin_##T(T x)                                                                                              \
+{                                                                                                                         \
+    T r;                                                                                                                  \
+    const u##I q = clgrad_quadrant_##T(clgrad_abs_##T(x), &r);                                                            \
+    return clgrad_wave_##T(q, r, as_u##I(x));                                                                             \
+}                                                                                                                         \
+static T clgrad_cos_##T(T x)                                                                                              \
+{                                                                                                                         \
+    T r;                                                                                                                  \
+    const u##I q = clgrad_quadrant_##T(clgrad_abs_##T(x), &r);                                                            \
+    return clgrad_wave_##T(q + 1, r, q ^ q);                                                                              \
+}
+#define CLGRAD_F32_SHIFT_2 30 /* bit 1 to the sign */
+#define CLGRAD_F64_SHIFT_2 62
+
+/* erf: x + x ERF(x^2) below 0.925, else 1 - e^-(t + t ERFC(t)). tanh: x + x^3 TANH(x^2) below 0.625, else 1 - 2 / (e^2t + 1). */
+#define CLGRAD_SIGMOIDAL(P, T, I)                                                                                         \
+static T clgrad_erf_##T(T x)                                                                                              \
+{                                                                                                                         \
+    const T a = clgrad_abs_##T(x), z = x * x, t = a > CLGRAD_##P##_ERF_MAX ? (T)(CLGRAD_##P##_ERF_MAX) : a;               \
+    const T small = MULADD(x, CLGRAD_##P##_ERF(T, z), x);                                                                 \
+    const T large = 1.0f - clgrad_exp_near_##T(-MULADD(t, CLGRAD_##P##_ERFC(T, t), t));                                   \
+    return a < 0.925f ? small : clgrad_signed_##T(large, x);                                                              \
+}                                                                                                                         \
+static T clgrad_tanh_##T(T x)                                                                                             \
+{                                                                                                                         \
+    const T a = clgrad_abs_##T(x), z = x * x, t = a > CLGRAD_##P##_TANH_MAX ? (T)(CLGRAD_##P##_TANH_MAX) : a;             \
+    const T small = MULADD(x * z, CLGRAD_##P##_TANH(T, z), x);                                                            \
+    const T large = 1.0f - 2.0f / (clgrad_exp_near_##T(2.0f * t) + 1.0f);                                                 \
+    return a < 0.625f ? small : clgrad_signed_##T(large, x);                                                              \
+}                                                                                                                         \
+static T clgrad_sigmoid_##T(T x)                                                                                          \
+{                                                                                                                         \
+    const T e = clgrad_exp_##T(-clgrad_abs_##T(x));                                                                       \
+    return (x < 0 ? e : (T)(1)) / (1.0f + e);                                                                             \
+}
+
+/* x^y = 2^(y log2 x), log2 |x| in two parts from s = (m - 1) / (m + 1): ln m = (2/3) s (3 + s^2 + s^4 POW(s^2)). The products
+ * that matter are of halves, hence exact without fma (Sun's e_pow). Special cases as in C99, in the order of the selects. */
+#define CLGRAD_POWER(P, T, I)                                                                                             \
+static T clgrad_log2_parts_##T(T x, T *low)                                                                               \
+{                                                                                                                         \
+    T n;                                                                                                                  \
+    const T m = clgrad_log_split_##T(x < CLGRAD_##P##_NORMAL ? x * CLGRAD_##P##_GROW : x, &n);                            \
+    n = x < CLGRAD_##P##_NORMAL ? n - CLGRAD_##P##_BITS : n;                                                              \
+    const T u = m - 1.0f, v = 1.0f / (m + 1.0f), s = u * v;                                                               \
+    const T dh = clgrad_high_##T(m + 1.0f), dl = m - (dh - 1.0f);                                                         \
+    const T sh = clgrad_high_##T(s), sl = v * ((u - sh * dh) - sh * dl);                                                  \
+    const T z = s * s, zh = sh * sh, r = z * z * CLGRAD_##P##_POW(T, z) + sl * (sh + s);                                  \
+    const T th = clgrad_high_##T(3.0f + zh + r), tl = r - ((th - 3.0f) - zh);                                             \
+    const T a = sh * th, b = sl * th + tl * s, ph = clgrad_high_##T(a + b), pl = b - (ph - a);                            \
+    const T lh = ph * CLGRAD_##P##_LOG2_3_HI, ll = ph * CLGRAD_##P##_LOG2_3_LO + pl * CLGRAD_##P##_LOG2_3;                \
+    const T h = clgrad_high_##T((lh + ll) + n);                                                                           \
+    *low = ll - ((h - n) - lh);                                                                                           \
+    return h;                                                                                                             \
+}                                                                                                                         \
+static T clgrad_exp2_parts_##T(T h, T l)                                                                                  \
+{                                                                                                                         \
+    const T z = h + l, over = (T)(CLGRAD_##P##_POW_MAX), under = (T)(CLGRAD_##P##_POW_MIN);                               \
+    const T top = z > over ? over : (z < under ? under : h), rest = ((z > over) | (z < under)) ? (T)(0) : l;              \
+    const T shifted = top + CLGRAD_##P##_MAGIC, n = shifted - CLGRAD_##P##_MAGIC;                                         \
+    const T r = ((top - n) + rest) * CLGRAD_##P##_LN2;                                                                    \
+    return clgrad_scale_##T(MULADD(r * r, CLGRAD_##P##_EXP(T, r), r) + 1.0f, shifted);                                    \
+}                                                                                                                         \
+static T clgrad_pow_##T(T x, T y)                                                                                         \
+{                                                                                                                         \
+    const T a = clgrad_abs_##T(x), limit = (T)(CLGRAD_##P##_POW_Y);                                                       \
+    const T ya = y > limit ? limit : (y < -limit ? -limit : y), yh = clgrad_high_##T(ya), yl = ya - yh;                   \
+    T low;                                                                                                                \
+    const T high = clgrad_log2_parts_##T(a, &low);                                                                        \
+    const T p = clgrad_exp2_parts_##T(yh * high, yl * high + ya * low);                                                   \
+    const T ends = (a < 1) == (y > 0) ? (T)(0) : (T)(INFINITY);                                                           \
+    const T size = ((a == 0) | (a == INFINITY)) ? ends : p;                                                               \
+    const T odd = ((floor(y) == y) & (floor(0.5f * y) * 2.0f != y)) ? x : (T)(1);                                         \
+    const T value = clgrad_signed_##T(size, odd);                                                                         \
+    const T real = ((x < 0) & (a < INFINITY) & (floor(y) != y)) ? (T)(NAN) : value;                                       \
+    const T known = ((x != x) | (y != y)) ? x + y : real;                                                                 \
+    return ((y == 0) | (x == 1)) ? (T)(1) : known;                                                                        \
+}
+
+/* Box & Muller 1958 from two uniforms that are multiples of 2^-24 in (0, 1): radius from u1, and of the angle 2 pi u2 the cosine, where
+ * `odd` is 1 the sine. The angle is reduced exactly: 4 u2 = q + f, |f| <= 1/2. */
+#define CLGRAD_NORMAL(T, I)                                                                                               \
+static T clgrad_normal_##T(T u1, T u2, u##I odd)                                                                          \
+{                                                                                                                         \
+    const T shifted = 4.0f * u2 + CLGRAD_F32_MAGIC, f = 4.0f * u2 - (shifted - CLGRAD_F32_MAGIC);                         \
+    const T angle = f * 0x1.921fb6p+0f, radius = sqrt(-2.0f * clgrad_log_##T(u1));                                        \
+    return radius * clgrad_wave_##T(as_u##I(shifted) + (1 - odd), angle, odd ^ odd);                                      \
+}
