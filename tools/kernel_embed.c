@@ -26,6 +26,7 @@ int main(int argc, char **argv)
     if (argc < 2) return fputs("usage: kernel_embed OUT.c FILE.cl...\n", stderr), 2;
     FILE *out = fopen(argv[1], "w");
     if (!out) return perror(argv[1]), 1;
+    fputs("#if defined(__GNUC__)\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n", out);
     fputs("#include \"device/embedded.h\"\n\nconst clgrad_embedded_kernel clgrad_embedded_kernels[] = {\n", out);
     for (int i = 2; i < argc; i++)
         if (embed(out, argv[i])) return 1;

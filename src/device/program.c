@@ -39,6 +39,7 @@ clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source 
     *out = NULL;
     append_prologue(dev, &text);
     if (source->with_math) status = append_file(dev->ctx, "math.cl", &text);
+    if (source->with_math && !status) status = append_file(dev->ctx, "codec.cl", &text);
     if (source->preamble) clgrad_text_append(&text, "#line 1 \"preamble\"\n%s\n", source->preamble);
     if (!status) status = append_file(dev->ctx, source->file, &text);
     if (!status && text.failed) status = CLGRAD_E_MEMORY;
