@@ -54,7 +54,7 @@ void clgrad_cache_open(clgrad_context *ctx, clgrad_cache *out)
 
 void clgrad_cache_close(clgrad_cache *cache)
 {
-    if (cache->ctx) clgrad_os_dir_close(cache->dir);
+    clgrad_os_dir_close(cache->dir);
     cache->dir = -1;
 }
 

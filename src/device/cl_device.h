@@ -48,7 +48,8 @@ struct clgrad_device {
     clgrad_cl_api cl;
     clgrad_record record;
     cl_context context;
-    cl_command_queue queue; /* in order */
+    cl_command_queue queue; /* in order; its own or the caller's */
+    cl_command_queue side_queue; /* its own: for work that is waited for at once, whatever `queue` is held up by */
     int64_t pid;            /* of the process that opened it; OpenCL does not survive fork */
     bool lost, unfused, profiling;
     bool waits_for_others; /* events of other queues were waited for, so a failed wait need not be this device's fault */
@@ -97,6 +98,20 @@ bool clgrad_device_is_ours(const clgrad_device *dev);
 /* An enqueue or a wait failed: E_DEVICE, or E_DEVICE_LOST after marking the device. `what` names the operand or launch. */
 clgrad_status clgrad_device_enqueue_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
 clgrad_status clgrad_device_wait_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
+
+/* The steps of opening, for clgrad_device_open and clgrad_device_adopt. begin makes a device without OpenCL objects;
+ * open_context and open_queue make one from the record; complete proves what the device can do. */
+clgrad_status clgrad_device_begin(clgrad_context *ctx, const clgrad_device_options *options, clgrad_device **out);
+clgrad_status clgrad_device_open_context(clgrad_device *dev);
+clgrad_status clgrad_device_open_queue(clgrad_device *dev);
+clgrad_status clgrad_device_complete(clgrad_device *dev);
+
+/* A caller's memory as a buffer: retained, never pooled. */
+clgrad_status clgrad_buffer_adopt(clgrad_device *dev, cl_mem mem, clgrad_buffer **out);
+cl_mem clgrad_buffer_get_cl_mem(const clgrad_buffer *buffer);
+
+/* What is enqueued later runs after these. */
+clgrad_status clgrad_device_enqueue_wait(clgrad_device *dev, cl_uint count, const cl_event *events);
 
 /* An event whose cl_event is still NULL; made before the enqueue that fills it, so that nothing can fail after. */
 clgrad_status clgrad_event_create(clgrad_device *dev, clgrad_event **out);

@@ -43,16 +43,58 @@ clgrad_status clgrad_device_wait_failed(clgrad_device *dev, cl_int code, const c
     return report(dev, lost, code, call, what);
 }
 
-static clgrad_status open_queue(clgrad_device *dev)
+clgrad_status clgrad_device_begin(clgrad_context *ctx, const clgrad_device_options *options, clgrad_device **out)
+{
+    *out = NULL;
+    const clgrad_device_options defaults = CLGRAD_DEVICE_OPTIONS_INIT;
+    if (!options) options = &defaults;
+    if (options->struct_size != sizeof *options)
+        return clgrad_fail(ctx, CLGRAD_E_ARG, "device options of %zu bytes are not of this library's version",
+                           options->struct_size);
+    clgrad_device *dev = clgrad_alloc(ctx, 1, sizeof *dev);
+    if (!dev) return CLGRAD_E_MEMORY;
+    dev->refs = 1;
+    dev->ctx = clgrad_context_retain(ctx);
+    dev->pid = clgrad_os_pid();
+    dev->profiling = options->profiling;
+    dev->unfused = options->unfused;
+    dev->cache.dir = -1;
+    *out = dev;
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_device_open_context(clgrad_device *dev)
 {
     const cl_context_properties properties[] = { CL_CONTEXT_PLATFORM, (cl_context_properties)dev->record.platform, 0 };
     cl_int err = CL_SUCCESS;
     dev->context = dev->cl.CreateContext(properties, 1, &dev->record.id, NULL, NULL, &err);
-    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateContext", dev->record.info.name);
-    dev->queue = dev->cl.CreateCommandQueue(dev->context, dev->record.id,
-                                            dev->profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &err);
-    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateCommandQueue", dev->record.info.name);
-    return CLGRAD_OK;
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_cl_refused(dev->ctx, err, "clCreateContext", dev->record.info.name);
+}
+
+static clgrad_status make_queue(clgrad_device *dev, cl_command_queue_properties properties, cl_command_queue *out)
+{
+    cl_int err = CL_SUCCESS;
+    *out = dev->cl.CreateCommandQueue(dev->context, dev->record.id, properties, &err);
+    return err == CL_SUCCESS ? CLGRAD_OK
+                             : clgrad_cl_refused(dev->ctx, err, "clCreateCommandQueue", dev->record.info.name);
+}
+
+clgrad_status clgrad_device_open_queue(clgrad_device *dev)
+{
+    return make_queue(dev, dev->profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &dev->queue);
+}
+
+/* The probe runs in the side queue, so that a caller's queue sees nothing of it and cannot hold it up. */
+clgrad_status clgrad_device_complete(clgrad_device *dev)
+{
+    CLGRAD_TRY(make_queue(dev, 0, &dev->side_queue));
+    clgrad_cache_open(dev->ctx, &dev->cache);
+    const cl_command_queue main_queue = dev->queue;
+    dev->queue = dev->side_queue;
+    const clgrad_status status = clgrad_device_probe(dev);
+    clgrad_staged_release(dev);
+    dev->queue = main_queue;
+    return status;
 }
 
 /* Takes the chosen record out of the list. */
@@ -76,24 +118,13 @@ static clgrad_status choose(clgrad_device *dev, const char *selector)
 
 clgrad_status clgrad_device_open(clgrad_context *ctx, const clgrad_device_options *options, clgrad_device **out)
 {
+    clgrad_device *dev;
     *out = NULL;
-    const clgrad_device_options defaults = CLGRAD_DEVICE_OPTIONS_INIT;
-    if (!options) options = &defaults;
-    if (options->struct_size != sizeof *options)
-        return clgrad_fail(ctx, CLGRAD_E_ARG, "device options of %zu bytes are not of this library's version",
-                           options->struct_size);
-    clgrad_device *dev = clgrad_alloc(ctx, 1, sizeof *dev);
-    if (!dev) return CLGRAD_E_MEMORY;
-    dev->refs = 1;
-    dev->ctx = clgrad_context_retain(ctx);
-    dev->pid = clgrad_os_pid();
-    dev->profiling = options->profiling;
-    dev->unfused = options->unfused;
-
-    clgrad_status status = choose(dev, options->selector);
-    if (!status) status = open_queue(dev);
-    if (!status) clgrad_cache_open(ctx, &dev->cache);
-    if (!status) status = clgrad_device_probe(dev);
+    CLGRAD_TRY(clgrad_device_begin(ctx, options, &dev));
+    clgrad_status status = choose(dev, options ? options->selector : NULL);
+    if (!status) status = clgrad_device_open_context(dev);
+    if (!status) status = clgrad_device_open_queue(dev);
+    if (!status) status = clgrad_device_complete(dev);
     if (status)
         clgrad_device_release(&dev);
     else
@@ -120,6 +151,7 @@ void clgrad_device_release(clgrad_device **address)
     clgrad_cache_close(&dev->cache);
     clgrad_pool_release(dev);
     if (clgrad_device_is_ours(dev)) {
+        if (dev->side_queue) dev->cl.ReleaseCommandQueue(dev->side_queue);
         if (dev->queue) dev->cl.ReleaseCommandQueue(dev->queue);
         if (dev->context) dev->cl.ReleaseContext(dev->context);
     }

@@ -49,6 +49,14 @@ static clgrad_status check_wait_list(clgrad_device *dev, size_t num_wait, clgrad
     return CLGRAD_OK;
 }
 
+clgrad_status clgrad_device_enqueue_wait(clgrad_device *dev, cl_uint count, const cl_event *events)
+{
+    dev->waits_for_others = true;
+    const cl_int err = dev->cl.EnqueueBarrierWithWaitList(dev->queue, count, events, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK
+                             : clgrad_device_enqueue_failed(dev, err, "clEnqueueBarrierWithWaitList", "the wait list");
+}
+
 clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait)
 {
     CLGRAD_TRY(clgrad_device_check(dev));
@@ -60,10 +68,7 @@ clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad
             events[count] = wait[begin + count]->event;
             count++;
         }
-        dev->waits_for_others = true;
-        const cl_int err = dev->cl.EnqueueBarrierWithWaitList(dev->queue, count, events, NULL);
-        if (err != CL_SUCCESS)
-            return clgrad_device_enqueue_failed(dev, err, "clEnqueueBarrierWithWaitList", "the wait list");
+        CLGRAD_TRY(clgrad_device_enqueue_wait(dev, count, events));
     }
     return CLGRAD_OK;
 }

@@ -44,13 +44,14 @@ void clgrad_pool_release(clgrad_device *dev)
     dev->pool.blocks = NULL, dev->pool.capacity = 0;
 }
 
-/* Make the driver find the memory now: some hand out addresses first and fail in the launch that touches them. */
+/* Make the driver find the memory now: some hand out addresses first and fail in the launch that touches them. In the
+ * side queue, so that this waits for itself alone. */
 static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
 {
     const cl_uchar zero = 0;
     cl_event event = NULL;
     if (dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) return CL_SUCCESS;
-    cl_int err = dev->cl.EnqueueFillBuffer(dev->queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
+    cl_int err = dev->cl.EnqueueFillBuffer(dev->side_queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
     if (err != CL_SUCCESS) return err;
     err = dev->cl.WaitForEvents(1, &event);
     dev->cl.ReleaseEvent(event);

@@ -46,7 +46,7 @@ void clgrad_staged_release(clgrad_device *dev)
         clgrad_free(dev->ctx, dev->staged[i].data);
     }
     clgrad_free(dev->ctx, dev->staged);
-    dev->staged = NULL, dev->num_staged = 0;
+    dev->staged = NULL, dev->num_staged = dev->staged_capacity = dev->staged_bytes = 0;
 }
 
 static clgrad_status make_room(clgrad_device *dev, size_t bytes)

@@ -2,4 +2,5 @@
 
 #include "support/suite.h"
 
+Suite *adopt_suite(void);
 Suite *kernel_suite(void);
