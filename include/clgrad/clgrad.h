@@ -6,5 +6,6 @@
 #include "clgrad/base.h"
 #include "clgrad/device.h"
 #include "clgrad/graph.h"
+#include "clgrad/model.h"
 #include "clgrad/schedule.h"
 #include "clgrad/tensor.h"

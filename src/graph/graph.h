@@ -95,6 +95,9 @@ static inline const clgrad_op_node *clgrad_at(const clgrad_graph *g, clgrad_node
 /* Keep an error in the graph and its context; returns CLGRAD_NONE. */
 clgrad_node clgrad_graph_fail(clgrad_graph *g, clgrad_status status, const char *format, ...) CLGRAD_PRINTF(3, 4);
 
+/* The graph's status becomes `status` unless it has failed before; returns CLGRAD_NONE. For a failure reported elsewhere. */
+clgrad_node clgrad_graph_keep_status(clgrad_graph *g, clgrad_status status);
+
 /* Append a node (or find its equal): computes dtype and shape by the op's rule and checks operands, types and attributes.
  * For leaves `dtype` and `shape` are given; elsewhere pass the attr and operands alone (CAST: dtype; BROADCAST,
  * RESHAPE, SLICE: shape). */

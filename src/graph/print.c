@@ -1,6 +1,7 @@
 /* Graphs as text and as Graphviz source. Locale-independent; every attribute that is not 0 is shown, so that graphs that
  * print alike are alike. */
 
+#include "base/sha256.h"
 #include "graph/rules.h"
 
 #include <inttypes.h>
@@ -134,4 +135,15 @@ void clgrad_graph_text_release(clgrad_graph *g, char **text)
 {
     clgrad_free(g->ctx, *text);
     *text = NULL;
+}
+
+clgrad_status clgrad_graph_digest(const clgrad_graph *g, char out[65])
+{
+    char *text = NULL;
+    uint8_t digest[CLGRAD_SHA256_BYTES];
+    CLGRAD_TRY(clgrad_graph_print(g, &text));
+    clgrad_sha256_of(text, strlen(text), digest);
+    clgrad_sha256_hex(digest, out);
+    clgrad_free(g->ctx, text);
+    return CLGRAD_OK;
 }

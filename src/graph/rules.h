@@ -24,9 +24,6 @@ typedef struct clgrad_rule_query {
 clgrad_status clgrad_rule_dtype(const clgrad_rule_query *q, clgrad_dtype *out);
 clgrad_status clgrad_rule_shape(const clgrad_rule_query *q, clgrad_shape *out);
 
-/* The graph's status becomes `status` unless it has failed before; returns CLGRAD_NONE. The text was reported at its source. */
-clgrad_node clgrad_graph_keep_status(clgrad_graph *g, clgrad_status status);
-
 /* False when x is none of g's nodes, after reporting that (unless g failed before, which is why x is none). */
 bool clgrad_graph_has_node(clgrad_graph *g, clgrad_node x, const char *operation, const char *operand);
 

@@ -75,6 +75,20 @@ START_TEST(text_shows_every_attribute)
 }
 END_TEST
 
+START_TEST(digests_tell_graphs_apart)
+{
+    char first[65], second[65], third[65];
+    const clgrad_node x = INPUT("x", 4, 3);
+    ck_assert_int_eq(clgrad_graph_digest(g, first), CLGRAD_OK);
+    clgrad_sum_cell(g, x, CLGRAD_AXIS(0), false, 256);
+    ck_assert_int_eq(clgrad_graph_digest(g, second), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_graph_digest(g, third), CLGRAD_OK);
+    ck_assert_uint_eq(strlen(first), 64);
+    ck_assert_str_eq(second, third);
+    ck_assert_str_ne(first, second);
+}
+END_TEST
+
 Suite *verify_suite(void)
 {
     Suite *suite = suite_create("verify");
@@ -82,6 +96,7 @@ Suite *verify_suite(void)
     tcase_add_checked_fixture(tests, graph_setup, graph_teardown);
     tcase_add_test(tests, damage_is_found);
     tcase_add_test(tests, text_shows_every_attribute);
+    tcase_add_test(tests, digests_tell_graphs_apart);
     suite_add_tcase(suite, tests);
     return suite;
 }
