@@ -17,4 +17,4 @@ void model_teardown(void)
     clgrad_context_release(&ctx);
 }
 
-const test_suite test_suites[] = { { describe_suite }, { init_suite }, { misuse_suite }, { NULL } };
+const test_suite test_suites[] = { { describe_suite }, { init_suite }, { misuse_suite }, { memory_suite }, { NULL } };

@@ -15,3 +15,4 @@ void model_teardown(void);
 Suite *describe_suite(void);
 Suite *init_suite(void);
 Suite *misuse_suite(void);
+Suite *memory_suite(void);
