@@ -1,0 +1,115 @@
+/* The k-th allocation fails, for every k: the right status, no result, nothing left behind. */
+
+#include "autodiff/fixture.h"
+#include "support/device.h"
+
+typedef clgrad_status transform_fn(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second);
+
+static clgrad_status run_hessian_vector(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    (void)second;
+    return clgrad_hessian_vector(f, 0, PERCEPTRON_WEIGHTS, perceptron_weights, out);
+}
+
+static clgrad_status run_vjp_cells(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    static const bool samples[] = { true, true, false, false, false };
+    (void)second;
+    return clgrad_vjp_cells(f, PERCEPTRON_WEIGHTS, perceptron_weights, samples, out);
+}
+
+static clgrad_status run_batch(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    (void)second;
+    return clgrad_batch(f, 3, 2, (size_t[]){ 0, 2 }, out);
+}
+
+static clgrad_status run_split(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    return clgrad_split(f, 1, (size_t[]){ 4 }, out, second, NULL);
+}
+
+static clgrad_node call_rule(clgrad_graph *g, const clgrad_node *x, size_t count, clgrad_node y, const clgrad_node *dx, void *user)
+{
+    (void)y, (void)user;
+    return clgrad_call(g, "twice", CLGRAD_ROLE_USER, clgrad_at(g, y)->attr.call->body, count, dx[0] == CLGRAD_NONE ? x : dx, NULL, NULL);
+}
+
+/* x -> 2 x, whose rule is itself a call, so that transposition writes it out. */
+static clgrad_status run_call(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    clgrad_graph *g = NULL, *body = NULL;
+    (void)second;
+    clgrad_status st = clgrad_graph_create(f->ctx, &g);
+    if (st == CLGRAD_OK) st = clgrad_graph_create(f->ctx, &body);
+    if (st == CLGRAD_OK) {
+        const clgrad_node x = graph_real(body, "x", CLGRAD_SHAPE(3)), in = graph_real(g, "x", CLGRAD_SHAPE(3));
+        clgrad_output(body, "y", clgrad_concat(body, 1, (clgrad_node[]){ clgrad_add(body, x, x) }, 0));
+        st = clgrad_graph_status(body);
+        if (st == CLGRAD_OK) clgrad_output(g, "y", clgrad_call(g, "twice", CLGRAD_ROLE_USER, body, 1, &in, call_rule, NULL));
+        if (st == CLGRAD_OK) st = clgrad_vjp(g, 1, (size_t[]){ 0 }, out);
+    }
+    clgrad_graph_release(&body);
+    clgrad_graph_release(&g);
+    return st;
+}
+
+/* From the first allocation to the one past the last. */
+static void fail_every_allocation(transform_fn *run)
+{
+    test_memory memory = { 0 };
+    const clgrad_allocator allocator = test_memory_allocator(&memory);
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    options.allocator = &allocator;
+    clgrad_context *own = NULL;
+    CHECK_OK(clgrad_context_create(&options, &own));
+    clgrad_graph *f = perceptron(own, 4, 3, 0);
+    ck_assert_ptr_nonnull(f);
+    const size_t live = memory.live;
+
+    for (size_t k = 1;; k++) {
+        clgrad_graph *out = NULL, *second = NULL;
+        memory.requests = 0;
+        memory.fail_at = k;
+        const clgrad_status status = run(f, &out, &second);
+        const bool reached = memory.requests >= k;
+        memory.fail_at = 0;
+        if (reached) {
+            ck_assert_msg(status == CLGRAD_E_MEMORY, "allocation %zu: %s", k, clgrad_error_text(own));
+            ck_assert_ptr_null(out);
+            ck_assert_ptr_null(second);
+        } else
+            ck_assert_msg(status == CLGRAD_OK, "allocation %zu: %s", k, clgrad_error_text(own));
+        clgrad_graph_release(&out);
+        clgrad_graph_release(&second);
+        ck_assert_msg(memory.live == live, "allocation %zu leaves %zu blocks", k, memory.live - live);
+        if (!reached) break;
+    }
+    clgrad_graph_release(&f);
+    clgrad_context_release(&own);
+    ck_assert_uint_eq(memory.live, 0);
+}
+
+START_TEST(hessian_vector_survives_every_failure) { fail_every_allocation(run_hessian_vector); }
+END_TEST
+START_TEST(vjp_survives_every_failure) { fail_every_allocation(run_vjp_cells); }
+END_TEST
+START_TEST(batch_survives_every_failure) { fail_every_allocation(run_batch); }
+END_TEST
+START_TEST(split_survives_every_failure) { fail_every_allocation(run_split); }
+END_TEST
+START_TEST(calls_survive_every_failure) { fail_every_allocation(run_call); }
+END_TEST
+
+Suite *memory_suite(void)
+{
+    Suite *suite = suite_create("autodiff.memory");
+    TCase *tests = tcase_create("memory");
+    tcase_add_test(tests, hessian_vector_survives_every_failure);
+    tcase_add_test(tests, vjp_survives_every_failure);
+    tcase_add_test(tests, batch_survives_every_failure);
+    tcase_add_test(tests, split_survives_every_failure);
+    tcase_add_test(tests, calls_survive_every_failure);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
