@@ -4,7 +4,7 @@
  * Data files: safetensors, NPY, IDX, CSV.
  *
  * Files may come from strangers. Whatever a file says of itself is checked against its real size before memory is taken for
- * it. All calls here fail with these, and with a sentence that begins with the path:
+ * it. All calls here fail with these, and with a sentence that names the file:
  *
  *   CLGRAD_E_FILE         cannot be opened, read or written; ends early while it is read.
  *   CLGRAD_E_FORMAT       the content is damaged, is of another format, or contradicts itself.
