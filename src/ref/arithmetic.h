@@ -7,7 +7,8 @@
 typedef struct clgrad_ref_arithmetic {
     /* A MAP node with real operands by its formula in ops.def (column `ref`); comparisons give 0 or 1. */
     double (*map)(clgrad_op op, double a, double b);
-    double (*muladd)(double a, double b, double c);
+    /* acc[j] = MULADD(a, b[j], acc[j]) for j < n. */
+    void (*add_scaled)(double a, const double *b, double *acc, int64_t n);
     /* Box-Muller from two uniforms, the sine where odd. */
     double (*normal)(double u1, double u2, bool odd);
     bool single; /* values are f32 held in double; every result is rounded to f32 */

@@ -37,9 +37,9 @@ static double map(clgrad_op op, double a, double b)
     }
 }
 
-static double muladd(double a, double b, double c)
+static void add_scaled(double a, const double *b, double *acc, int64_t n)
 {
-    return a * b + c;
+    for (int64_t j = 0; j < n; j++) acc[j] += a * b[j];
 }
 
 static double normal(double u1, double u2, bool odd)
@@ -48,4 +48,4 @@ static double normal(double u1, double u2, bool odd)
     return sqrt(-2 * log(u1)) * (odd ? sin(angle) : cos(angle));
 }
 
-const clgrad_ref_arithmetic clgrad_ref_libm = { map, muladd, normal, false };
+const clgrad_ref_arithmetic clgrad_ref_libm = { map, add_scaled, normal, false };

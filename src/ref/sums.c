@@ -1,6 +1,6 @@
 #include "ref/sums.h"
 
-#include <assert.h>
+#include <string.h>
 
 static double add(double a, double b, bool single)
 {
@@ -40,46 +40,18 @@ static double chunks(const double *x, int64_t n, bool single)
     return chunk_value(x, n, level, 0, single);
 }
 
-/* Value i of a level of the pair tree over `count` parts. */
-static double pair_value(int64_t count, int level, int64_t i, double (*part)(void *, int64_t), void *user, bool single)
+double clgrad_ref_sum(const double *x, int64_t n, clgrad_sum_rule rule, bool single)
 {
-    if (level == 0) return part(user, i);
-    const int64_t below = ((count - 1) >> (level - 1)) + 1; /* values on the level below */
-    const double left = pair_value(count, level - 1, 2 * i, part, user, single);
-    if (2 * i + 1 >= below) return left;
-    return add(left, pair_value(count, level - 1, 2 * i + 1, part, user, single), single);
-}
-
-double clgrad_ref_pairs(int64_t count, double (*part)(void *user, int64_t i), void *user, bool single)
-{
-    if (count == 0) return 0;
-    int level = 0;
-    while (((count - 1) >> level) > 0) level++;
-    return pair_value(count, level, 0, part, user, single);
-}
-
-typedef struct cut {
-    const double *x;
-    int64_t n, part;
-    clgrad_sum_rule rule;
-    bool single;
-} cut;
-
-static double cut_part(void *user, int64_t i)
-{
-    const cut *c = user;
-    const int64_t first = i * c->part, left = c->n - first;
-    return clgrad_ref_sum(c->x + first, left < c->part ? left : c->part, c->rule, 0, c->single);
-}
-
-double clgrad_ref_sum(const double *x, int64_t n, clgrad_sum_rule rule, int64_t part, bool single)
-{
-    assert(n >= 0 && part >= 0);
-    if (part > 0 && n > part) {
-        cut c = { .x = x, .n = n, .part = part, .rule = rule, .single = single };
-        return clgrad_ref_pairs((n + part - 1) / part, cut_part, &c, single);
-    }
     return rule == CLGRAD_SUM_CHUNKS ? chunks(x, n, single) : chain(x, n, single);
+}
+
+void clgrad_ref_pairs(double *rows, int64_t count, int64_t n, bool single)
+{
+    for (; count > 1; count = (count + 1) / 2) {
+        for (int64_t c = 0; c < count / 2; c++)
+            for (int64_t i = 0; i < n; i++) rows[c * n + i] = add(rows[2 * c * n + i], rows[(2 * c + 1) * n + i], single);
+        if (count % 2) memmove(rows + count / 2 * n, rows + (count - 1) * n, (size_t)n * sizeof *rows);
+    }
 }
 
 void clgrad_ref_cumsum(const double *x, double *y, int64_t n, int64_t step, bool single)

@@ -36,11 +36,13 @@ enum { CLGRAD_SUM_CHUNK = 1024, CLGRAD_SUM_LANES = 64 };
 typedef enum clgrad_sum_rule { CLGRAD_SUM_CHAIN, CLGRAD_SUM_CHUNKS } clgrad_sum_rule;
 
 /* Real values are held in double; `single` rounds every add to f32. (An f32 add done in double and rounded is the f32 add:
- * 53 >= 2 x 24 + 2.) `part` is the number of elements per cell, 0 for no cells. Allocate nothing, cannot fail. */
-double clgrad_ref_sum(const double *x, int64_t n, clgrad_sum_rule rule, int64_t part, bool single);
+ * 53 >= 2 x 24 + 2.) Nothing here allocates or can fail. */
+
+/* x[0..n) by chain or by chunks. */
+double clgrad_ref_sum(const double *x, int64_t n, clgrad_sum_rule rule, bool single);
+
+/* `count` rows of n values each, column by column, by pairs, in place: the first row is the result. Needs count > 0. */
+void clgrad_ref_pairs(double *rows, int64_t count, int64_t n, bool single);
 
 /* y[i] for i < n, x and y with a step between elements that may be negative (reverse); they may be the same memory. */
 void clgrad_ref_cumsum(const double *x, double *y, int64_t n, int64_t step, bool single);
-
-/* The results of `count` parts, each given by part(user, i), added by pairs. */
-double clgrad_ref_pairs(int64_t count, double (*part)(void *user, int64_t i), void *user, bool single);

@@ -62,14 +62,15 @@ static double map_double(clgrad_op op, double a, double b)
     }
 }
 
-static double muladd_float(double a, double b, double c)
+static void add_scaled_float(double a, const double *b, double *acc, int64_t n)
 {
-    return MULADD((float)a, (float)b, (float)c);
+    const float factor = (float)a;
+    for (int64_t j = 0; j < n; j++) acc[j] = (double)MULADD(factor, (float)b[j], (float)acc[j]);
 }
 
-static double muladd_double(double a, double b, double c)
+static void add_scaled_double(double a, const double *b, double *acc, int64_t n)
 {
-    return MULADD(a, b, c);
+    for (int64_t j = 0; j < n; j++) acc[j] = MULADD(a, b[j], acc[j]);
 }
 
 static double normal(double u1, double u2, bool odd)
@@ -79,5 +80,5 @@ static double normal(double u1, double u2, bool odd)
 
 #define TWIN_PASTE(name, suffix) name##suffix
 #define TWIN_NAME(name, suffix) TWIN_PASTE(name, suffix)
-const clgrad_ref_arithmetic TWIN_NAME(clgrad_ref_f32, TWIN) = { map_float, muladd_float, normal, true };
-const clgrad_ref_arithmetic TWIN_NAME(clgrad_ref_f64, TWIN) = { map_double, muladd_double, normal, false };
+const clgrad_ref_arithmetic TWIN_NAME(clgrad_ref_f32, TWIN) = { map_float, add_scaled_float, normal, true };
+const clgrad_ref_arithmetic TWIN_NAME(clgrad_ref_f64, TWIN) = { map_double, add_scaled_double, normal, false };

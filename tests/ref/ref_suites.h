@@ -3,3 +3,4 @@
 #include "support/suite.h"
 
 Suite *ref_sums_suite(void);
+Suite *ref_ops_suite(void);
