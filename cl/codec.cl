@@ -1,3 +1,4 @@
+/* clgrad-template 1 */
 /* codec.cl -- storage codecs (f16, bf16) and counter-based random numbers, one text for scalars and vectors.
  *
  * use     As math.cl, this file only defines macros; a program instantiates, once per type:

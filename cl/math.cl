@@ -1,3 +1,4 @@
+/* clgrad-template 1 */
 /* math.cl -- our own elementary functions, one text for f32 and f64, for scalars and vectors; also compiled as C by src/ref.
  *
  * use     This file only defines macros. A program instantiates the functions for each type it computes in, once:
