@@ -39,7 +39,9 @@ static const struct {
 } rows[] = {
     { "default", 0.040824829046386304, 0.070710678118654752, 0.070710678118654752 },
     { "kaiming-uniform", 0.1, 0.17320508075688773, 0 },
+    { "kaiming-normal", 0.1, INFINITY, 0 },
     { "xavier-uniform", 0.087705801930702921, 0.15191090506254998, 0 },
+    { "xavier-normal", 0.087705801930702921, INFINITY, 0 },
     { "zeros", 0, 0, 0 },
 };
 

@@ -18,7 +18,7 @@ static clgrad_status exercise(clgrad_context *c)
     clgrad_model_options options = CLGRAD_MODEL_OPTIONS_INIT;
     options.layers = "4-3-2";
     options.dropout = 0.5;
-    options.init = "kaiming-uniform";
+    options.init = "kaiming-normal";
     clgrad_status st = clgrad_model_create(c, &options, &model);
     if (st == CLGRAD_OK) st = clgrad_model_initialize(model, 1, 0, values, CLGRAD_COUNT(values));
     if (st == CLGRAD_OK) st = clgrad_model_graph(model, 8, true, &m);

@@ -17,4 +17,5 @@ void model_teardown(void)
     clgrad_context_release(&ctx);
 }
 
-const test_suite test_suites[] = { { describe_suite }, { init_suite }, { misuse_suite }, { memory_suite }, { NULL } };
+const test_suite test_suites[] = { { describe_suite }, { init_suite }, { misuse_suite },     { memory_suite },
+                                     { layer_suite },    { activation_suite }, { loss_suite }, { NULL } };

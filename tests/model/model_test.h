@@ -15,4 +15,7 @@ void model_teardown(void);
 Suite *describe_suite(void);
 Suite *init_suite(void);
 Suite *misuse_suite(void);
+Suite *activation_suite(void);
+Suite *loss_suite(void);
+Suite *layer_suite(void);
 Suite *memory_suite(void);

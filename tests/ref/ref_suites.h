@@ -4,3 +4,4 @@
 
 Suite *ref_sums_suite(void);
 Suite *ref_ops_suite(void);
+Suite *ref_simplify_suite(void);

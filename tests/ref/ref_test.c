@@ -2,4 +2,4 @@
 
 #include "ref_suites.h"
 
-const test_suite test_suites[] = { { ref_sums_suite }, { ref_ops_suite }, { NULL } };
+const test_suite test_suites[] = { { ref_sums_suite }, { ref_ops_suite }, { ref_simplify_suite }, { NULL } };
