@@ -254,14 +254,14 @@ static T clgrad_erf_##T(T x)                                                    
     const T a = clgrad_abs_##T(x), z = x * x, t = a > CLGRAD_##P##_ERF_MAX ? (T)(CLGRAD_##P##_ERF_MAX) : a;               \
     const T small = MULADD(x, CLGRAD_##P##_ERF(T, z), x);                                                                 \
     const T large = 1.0f - clgrad_exp_near_##T(-MULADD(t, CLGRAD_##P##_ERFC(T, t), t));                                   \
-    return a < 0.925f ? small : clgrad_signed_##T(large, x);                                                              \
+    return clgrad_signed_##T(a < 0.925f ? small : large, x);                                                              \
 }                                                                                                                         \
 static T clgrad_tanh_##T(T x)                                                                                             \
 {                                                                                                                         \
     const T a = clgrad_abs_##T(x), z = x * x, t = a > CLGRAD_##P##_TANH_MAX ? (T)(CLGRAD_##P##_TANH_MAX) : a;             \
     const T small = MULADD(x * z, CLGRAD_##P##_TANH(T, z), x);                                                            \
     const T large = 1.0f - 2.0f / (clgrad_exp_near_##T(2.0f * t) + 1.0f);                                                 \
-    return a < 0.625f ? small : clgrad_signed_##T(large, x);                                                              \
+    return clgrad_signed_##T(a < 0.625f ? small : large, x);                                                              \
 }                                                                                                                         \
 static T clgrad_sigmoid_##T(T x)                                                                                          \
 {                                                                                                                         \

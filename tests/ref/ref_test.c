@@ -2,4 +2,6 @@
 
 #include "ref_suites.h"
 
-const test_suite test_suites[] = { { ref_sums_suite }, { ref_ops_suite }, { ref_simplify_suite }, { NULL } };
+const test_suite test_suites[] = {
+    { ref_sums_suite }, { ref_ops_suite }, { ref_math_suite }, { ref_simplify_suite }, { NULL },
+};
