@@ -1,7 +1,11 @@
 #pragma once
 
 /**
- * Derivatives: graph in, graph out. Every result is a graph like any other and can be transformed again.
+ * Derivatives: graph in, graph out. Every result is a graph like any other and can be transformed again. Results are simplified
+ * (clgrad_graph_simplify). A name that is taken gets ".2", ".3".. behind it: the gradient of a gradient has "g_x" and "g_x.2".
+ *
+ * wrt lists inputs by number, none twice. A call with a derivative rule stays a call where it is differentiated; one without is
+ * replaced by its body there, and so is every call whose operands are batched or transposed.
  *
  * Errors common to all: CLGRAD_E_ARG an index out of range; CLGRAD_E_DERIVATIVE the input or output asked for is of an integer
  * type; CLGRAD_E_SHAPE an output that must be a scalar is not; CLGRAD_E_MEMORY. Nothing is changed; *out is NULL.
@@ -25,7 +29,10 @@ CLGRAD_API clgrad_status clgrad_jvp(const clgrad_graph *f, size_t count, const s
  */
 CLGRAD_API clgrad_status clgrad_vjp(const clgrad_graph *f, size_t count, const size_t *wrt, clgrad_graph **out);
 
-/** Outputs: those of f, then the gradient "g_<name>" of scalar output number `output` with respect to each input in wrt. */
+/**
+ * Outputs: those of f, then the gradient "g_<name>" of output number `output`, which has one element, with respect to each input
+ * in wrt.
+ */
 CLGRAD_API clgrad_status clgrad_gradient(const clgrad_graph *f, size_t output, size_t count, const size_t *wrt,
                                          clgrad_graph **out);
 
@@ -42,11 +49,15 @@ CLGRAD_API clgrad_status clgrad_hessian_vector(const clgrad_graph *f, size_t out
  */
 CLGRAD_API clgrad_status clgrad_transpose_linear(const clgrad_graph *f, size_t count, const size_t *wrt, clgrad_graph **out);
 
-/** Add a leading axis of extent n to each input in wrt, and to every output that depends on one (others are broadcast). */
+/**
+ * Add a leading axis of extent n to each input in wrt (integers too) and to every output; those that do not depend on wrt repeat
+ * along it. Bits: those of n single evaluations.
+ */
 CLGRAD_API clgrad_status clgrad_batch(const clgrad_graph *f, int64_t n, size_t count, const size_t *wrt, clgrad_graph **out);
 
 /**
- * Split f by what depends on the inputs in wrt ("unknown") and what does not ("known").
+ * Split f by what depends on the inputs in wrt ("unknown", integers too) and what does not ("known"). A residual is a known
+ * value that the unknown side reads; constants and views (slices aside) are made again there.
  * known:   inputs: f's inputs not in wrt. Outputs: f's outputs that do not depend on wrt (names kept), then the residuals "r0", "r1", ...
  * unknown: inputs: the inputs in wrt, then the residuals. Outputs: f's other outputs.
  * output_known[i] tells for each output of f on which side it is; may be NULL.

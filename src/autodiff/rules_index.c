@@ -1,4 +1,5 @@
-/* Rules of TAKE and SCATTER_ADD, each the other's adjoint. Operand 0 holds the data, operand 1 the indices. */
+/* Rules of TAKE and SCATTER_ADD, each the other's adjoint. Operand 0 holds the data, operand 1 the indices. An index out of range
+ * raises the plan's stop flag, so that what its derivative would be is never used. */
 
 #include "autodiff/rules.h"
 

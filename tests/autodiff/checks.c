@@ -280,13 +280,14 @@ static clgrad_graph *copy_close(copying *c)
 clgrad_graph *scalar_of(const clgrad_graph *f)
 {
     copying c = copy_open(f);
-    clgrad_node sum = clgrad_constant(c.b, CLGRAD_F32, CLGRAD_SCALAR, 0);
+    clgrad_node sum = CLGRAD_NONE;
     for (size_t i = 0; i < f->num_outputs; i++) {
         if (!clgrad_dtype_is_real(clgrad_node_dtype(c.b, c.outputs[i])) || elements(f, f->outputs[i]) == 0) continue;
         const clgrad_node y = clgrad_sin(c.b, clgrad_offset(c.b, c.outputs[i], 0.3));
-        sum = clgrad_add(c.b, sum, clgrad_mean(c.b, y, CLGRAD_ALL_AXES, false));
+        const clgrad_node term = clgrad_mean(c.b, y, CLGRAD_ALL_AXES, false);
+        sum = sum == CLGRAD_NONE ? term : clgrad_add(c.b, sum, term);
     }
-    clgrad_output(c.b, "s", sum);
+    clgrad_output(c.b, "s", sum == CLGRAD_NONE ? clgrad_constant(c.b, CLGRAD_F64, CLGRAD_SCALAR, 0) : sum);
     return copy_close(&c);
 }
 

@@ -124,13 +124,14 @@ START_TEST(a_batch_needs_room_for_its_axis)
 {
     clgrad_graph *g = graph_new(), *out = NULL;
     const size_t x = 0;
-    const clgrad_node full = graph_real(g, "x", clgrad_shape_make(8, (int64_t[]){ 1, 1, 2, 1, 1, 1, 1, 1 }));
+    const clgrad_shape eight = clgrad_shape_make(8, (int64_t[]){ 1, 1, 2, 1, 1, 1, 1, 1 });
+    const clgrad_node full = graph_real(g, "x", eight);
     clgrad_output(g, "y", clgrad_neg(g, full));
     check_refused(clgrad_batch(g, 2, 1, &x, &out), CLGRAD_E_SHAPE, "rank", out);
     clgrad_graph_release(&g);
 
     g = graph_new();
-    clgrad_output(g, "y", clgrad_reshape(g, graph_real(g, "x", CLGRAD_SHAPE(2)), clgrad_shape_make(8, (int64_t[]){ 1, 1, 2, 1, 1, 1, 1, 1 })));
+    clgrad_output(g, "y", clgrad_reshape(g, graph_real(g, "x", CLGRAD_SHAPE(2)), eight));
     check_refused(clgrad_batch(g, 2, 1, &x, &out), CLGRAD_E_SHAPE, "rank", out);
     clgrad_graph_release(&g);
 }

@@ -26,12 +26,12 @@ static bool holds_op(const clgrad_graph *g, clgrad_op op)
     return false;
 }
 
-static void for_every_sample(void (*check)(const sample *s))
+static void for_every_sample(clgrad_dtype dtype, void (*check)(const sample *s))
 {
     for (int op = 0; op < CLGRAD_OP_COUNT; op++) {
         sample s;
         int variants = 0;
-        for (; sample_create(ctx, (clgrad_op)op, variants, &s); variants++) {
+        for (; sample_create(ctx, (clgrad_op)op, variants, dtype, &s); variants++) {
             if (s.op != CLGRAD_OP_STOP) ck_assert_msg(holds_op(s.g, s.op), "%s does not hold its operation", s.name);
             check(&s);
             clgrad_graph_release(&s.g);
@@ -101,13 +101,13 @@ static void check_batches(const sample *s)
     study_close(&at);
 }
 
-START_TEST(first_derivatives_hold) { for_every_sample(check_first_order); }
+START_TEST(first_derivatives_hold) { for_every_sample(CLGRAD_F64, check_first_order); }
 END_TEST
 
-START_TEST(second_derivatives_hold) { for_every_sample(check_second_order); }
+START_TEST(second_derivatives_hold) { for_every_sample(CLGRAD_F64, check_second_order); }
 END_TEST
 
-START_TEST(batches_are_loops) { for_every_sample(check_batches); }
+START_TEST(batches_are_loops) { for_every_sample(CLGRAD_F32, check_batches); }
 END_TEST
 
 /* --- the checks themselves can fail --- */
@@ -117,7 +117,7 @@ START_TEST(wrong_derivatives_are_refused)
     sample made, *s = &made;
     study at, of_scalar;
     clgrad_graph *jvp = NULL, *vjp = NULL, *hv = NULL, *batched = NULL, *wrong = NULL;
-    ck_assert(sample_create(ctx, CLGRAD_OP_MUL, 0, s));
+    ck_assert(sample_create(ctx, CLGRAD_OP_MUL, 0, CLGRAD_F32, s));
     clgrad_graph *scalar = scalar_of(s->g);
     study_open(&at, s->g, s->domain, 1);
     study_open(&of_scalar, scalar, s->domain, 2);

@@ -6,7 +6,9 @@
 /* Builds variant number `variant` of op in g, declaring inputs and outputs; false past the last. */
 typedef bool sample_fn(clgrad_graph *g, clgrad_op op, int variant);
 
-static clgrad_node real_input(clgrad_graph *g, const char *name, clgrad_shape shape) { return clgrad_input(g, name, CLGRAD_F32, shape); }
+static clgrad_dtype real; /* of the sample being made */
+
+static clgrad_node real_input(clgrad_graph *g, const char *name, clgrad_shape shape) { return clgrad_input(g, name, real, shape); }
 
 static bool done(clgrad_graph *g, clgrad_node y)
 {
@@ -21,7 +23,7 @@ static bool sample_leaf(clgrad_graph *g, clgrad_op op, int variant)
     const clgrad_shape shape = CLGRAD_SHAPE(2, 3);
     const clgrad_node x = real_input(g, "x", shape);
     if (variant > 0) return false;
-    return done(g, op == CLGRAD_OP_INPUT ? x : clgrad_mul(g, x, clgrad_constant(g, CLGRAD_F32, shape, 1.5)));
+    return done(g, op == CLGRAD_OP_INPUT ? x : clgrad_mul(g, x, clgrad_constant(g, real, shape, 1.5)));
 }
 
 static bool sample_iota(clgrad_graph *g, clgrad_op op, int variant)
@@ -30,7 +32,7 @@ static bool sample_iota(clgrad_graph *g, clgrad_op op, int variant)
     if (variant > 1) return false;
     const clgrad_shape shape = CLGRAD_SHAPE(2, 3);
     const clgrad_node at = clgrad_iota(g, variant ? CLGRAD_I64 : CLGRAD_I32, shape, variant);
-    return done(g, clgrad_mul(g, real_input(g, "x", shape), clgrad_cast(g, at, CLGRAD_F32)));
+    return done(g, clgrad_mul(g, real_input(g, "x", shape), clgrad_cast(g, at, real)));
 }
 
 /* --- element-wise --- */
@@ -41,15 +43,16 @@ static bool sample_random(clgrad_graph *g, int variant)
     const clgrad_node seed = clgrad_input(g, "seed", CLGRAD_I64, CLGRAD_SCALAR), hi = clgrad_input(g, "hi", CLGRAD_I64, CLGRAD_SHAPE(2, 1)),
                       lo = clgrad_iota(g, CLGRAD_I64, shape, 1);
     const clgrad_node r = variant ? clgrad_random_normal_node(g, seed, hi, lo, 5) : clgrad_random_uniform_node(g, seed, hi, lo, 5);
-    return variant < 2 && done(g, clgrad_mul(g, real_input(g, "x", shape), r));
+    return variant < 2 && done(g, clgrad_mul(g, real_input(g, "x", shape), clgrad_cast(g, r, real)));
 }
 
 static bool sample_cast(clgrad_graph *g, int variant)
 {
-    static const clgrad_dtype through[] = { CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16, CLGRAD_I32, CLGRAD_I64, CLGRAD_U8 };
+    const clgrad_dtype through[] = { real == CLGRAD_F32 ? CLGRAD_F64 : CLGRAD_F32, CLGRAD_F16, CLGRAD_BF16,
+                                     CLGRAD_I32, CLGRAD_I64, CLGRAD_U8 };
     if (variant >= (int)CLGRAD_COUNT(through)) return false;
     const clgrad_node x = real_input(g, "x", CLGRAD_SHAPE(2, 3));
-    const clgrad_node y = clgrad_cast(g, clgrad_cast(g, x, through[variant]), CLGRAD_F32);
+    const clgrad_node y = clgrad_cast(g, clgrad_cast(g, x, through[variant]), real);
     return done(g, clgrad_mul(g, clgrad_sin(g, x), y));
 }
 
@@ -60,8 +63,8 @@ static bool sample_select(clgrad_graph *g, int variant)
     const clgrad_node cond = clgrad_lt(g, at, clgrad_constant_int(g, CLGRAD_I32, shape, 2));
     switch (variant) {
     case 0: return done(g, clgrad_select(g, cond, a, real_input(g, "b", shape)));
-    case 1: return done(g, clgrad_select(g, cond, a, clgrad_constant(g, CLGRAD_F32, shape, 0.7)));
-    case 2: return done(g, clgrad_select(g, cond, clgrad_constant(g, CLGRAD_F32, shape, 0.7), clgrad_sin(g, a)));
+    case 1: return done(g, clgrad_select(g, cond, a, clgrad_constant(g, real, shape, 0.7)));
+    case 2: return done(g, clgrad_select(g, cond, clgrad_constant(g, real, shape, 0.7), clgrad_sin(g, a)));
     case 3: return done(g, clgrad_select(g, clgrad_cast(g, clgrad_input(g, "c", CLGRAD_I32, shape), CLGRAD_U8), a, clgrad_square(g, a)));
     default: return false;
     }
@@ -83,9 +86,9 @@ static bool sample_same(clgrad_graph *g, clgrad_op op, int variant)
     if (variant > (arity == 1 ? 1 : 4)) return false;
     const clgrad_shape shape = variant == 1 ? CLGRAD_SCALAR : CLGRAD_SHAPE(3, 4);
     clgrad_node in[2] = { real_input(g, "a", shape), CLGRAD_NONE };
-    if (arity == 2) in[1] = variant == 2 ? in[0] : variant > 2 ? clgrad_constant(g, CLGRAD_F32, shape, 1.625) : real_input(g, "b", shape);
+    if (arity == 2) in[1] = variant == 2 ? in[0] : variant > 2 ? clgrad_constant(g, real, shape, 1.625) : real_input(g, "b", shape);
     const clgrad_node ordered[] = { in[variant == 4], in[variant != 4] };
-    const clgrad_node y = clgrad_graph_append(g, op, (size_t)arity, arity == 1 ? in : ordered, NULL, CLGRAD_F32, NULL);
+    const clgrad_node y = clgrad_graph_append(g, op, (size_t)arity, arity == 1 ? in : ordered, NULL, real, NULL);
     return done(g, as_real(g, y, in[0]));
 }
 
@@ -162,7 +165,7 @@ static bool sample_concat(clgrad_graph *g, clgrad_op op, int variant)
 {
     (void)op;
     const clgrad_node a = real_input(g, "a", CLGRAD_SHAPE(2, 3));
-    const clgrad_node parts[] = { a, clgrad_constant(g, CLGRAD_F32, CLGRAD_SHAPE(2, 3), 0.5), a };
+    const clgrad_node parts[] = { a, clgrad_constant(g, real, CLGRAD_SHAPE(2, 3), 0.5), a };
     switch (variant) {
     case 0: return done(g, clgrad_concat(g, 2, (clgrad_node[]){ a, real_input(g, "b", CLGRAD_SHAPE(1, 3)) }, 0));
     case 1: return done(g, clgrad_concat(g, 2, (clgrad_node[]){ real_input(g, "b", CLGRAD_SHAPE(2, 4)), a }, 1));
@@ -218,7 +221,7 @@ static bool sample_argmax(clgrad_graph *g, clgrad_op op, int variant)
     (void)op;
     if (variant > 1) return false;
     const clgrad_node x = real_input(g, "x", CLGRAD_SHAPE(3, 4));
-    const clgrad_node at = clgrad_cast(g, clgrad_argmax(g, x, variant), CLGRAD_F32);
+    const clgrad_node at = clgrad_cast(g, clgrad_argmax(g, x, variant), real);
     return done(g, clgrad_mul(g, clgrad_mean(g, x, CLGRAD_AXIS(variant), false), at));
 }
 
@@ -285,8 +288,10 @@ static bool sample_call(clgrad_graph *g, clgrad_op op, int variant)
     if (variant == 1) y = clgrad_call(g, "f", CLGRAD_ROLE_USER, body, 2, (clgrad_node[]){ a, clgrad_sin(g, a) }, softplus_times_jvp, NULL);
     if (variant == 2) { /* a call within a call, one operand known */
         ck_assert_int_eq(clgrad_graph_create(g->ctx, &outer), CLGRAD_OK);
-        const clgrad_node x = real_input(outer, "x", shape), two = clgrad_constant(outer, CLGRAD_F32, shape, 2);
-        clgrad_output(outer, "y", clgrad_sin(outer, clgrad_call(outer, "f", CLGRAD_ROLE_USER, body, 2, (clgrad_node[]){ x, two }, softplus_times_jvp, NULL)));
+        const clgrad_node x = real_input(outer, "x", shape), two = clgrad_constant(outer, real, shape, 2);
+        const clgrad_node inner[] = { x, two };
+        const clgrad_node z = clgrad_call(outer, "f", CLGRAD_ROLE_USER, body, 2, inner, softplus_times_jvp, NULL);
+        clgrad_output(outer, "y", clgrad_sin(outer, z));
         y = clgrad_call(g, "outer", CLGRAD_ROLE_NONE, outer, 1, &a, NULL, NULL);
     }
     if (variant == 3) {
@@ -313,8 +318,9 @@ static const sample_row rows[] = {
 #undef OP
 };
 
-bool sample_create(clgrad_context *ctx, clgrad_op op, int variant, sample *s)
+bool sample_create(clgrad_context *ctx, clgrad_op op, int variant, clgrad_dtype dtype, sample *s)
 {
+    real = dtype;
     *s = (sample){ .op = op, .domain = rows[op].domain };
     snprintf(s->name, sizeof s->name, "%s.%d", clgrad_op_get(op)->name, variant);
     ck_assert_int_eq(clgrad_graph_create(ctx, &s->g), CLGRAD_OK);

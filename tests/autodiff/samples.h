@@ -13,6 +13,6 @@ typedef struct sample {
     clgrad_graph *g;
 } sample;
 
-/* Variant 0, 1, ... of an operation; false past the last. Inputs are f32 or, for indices and counters, integers that take
+/* Variant 0, 1, ... of an operation; false past the last. Inputs are of the real type given or, for indices and counters, integers that take
  * values 0 to 2. Every output is real. Release s->g. */
-bool sample_create(clgrad_context *ctx, clgrad_op op, int variant, sample *s);
+bool sample_create(clgrad_context *ctx, clgrad_op op, int variant, clgrad_dtype dtype, sample *s);

@@ -194,7 +194,11 @@ static value draw_slice(generator *m, value x)
     return make(clgrad_slice(m->g, x.node, start, size, step), x.bound);
 }
 
-static value draw_flip(generator *m, value x) { return make(clgrad_flip(m->g, x.node, (uint32_t)below(m, 16) & ((1u << shape_of(m, x).rank) - 1)), x.bound); }
+static value draw_flip(generator *m, value x)
+{
+    const uint32_t all = (1u << shape_of(m, x).rank) - 1;
+    return make(clgrad_flip(m->g, x.node, (uint32_t)below(m, 16) & all), x.bound);
+}
 
 static value draw_pad(generator *m, value x)
 {
@@ -332,7 +336,8 @@ static value draw(generator *m)
 
 static void draw_inputs(generator *m)
 {
-    static const clgrad_shape shapes[] = { { 2, { 3, 4 } }, { 1, { 5 } }, { 3, { 2, 3, 4 } }, { 0, { 0 } }, { 2, { 1, 7 } }, { 4, { 2, 1, 3, 2 } } };
+    static const clgrad_shape shapes[] = { { 2, { 3, 4 } }, { 1, { 5 } },    { 3, { 2, 3, 4 } },
+                                           { 0, { 0 } },    { 2, { 1, 7 } }, { 4, { 2, 1, 3, 2 } } };
     static const char *const names[] = { "a", "b", "c" };
     const int count = 1 + below(m, 3);
     for (int i = 0; i < count; i++) {
