@@ -90,6 +90,10 @@ clgrad_status clgrad_device_probe(clgrad_device *dev)
     clgrad_text_append(&key, "clgrad %s probe\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", CLGRAD_VERSION, info->platform,
                        dev->record.platform_version, info->vendor, info->name, info->device_version, info->driver,
                        fp64_probe, fp16_probe);
+    if (key.failed) {
+        clgrad_text_release(&key);
+        return CLGRAD_E_MEMORY;
+    }
     if (clgrad_cache_get(&dev->cache, &key, &known, &bytes)) {
         info->fp64 = strstr(known, "64") != NULL;
         info->fp16 = strstr(known, "16") != NULL;

@@ -3,4 +3,5 @@
 #include "support/suite.h"
 
 Suite *adopt_suite(void);
+Suite *fault_suite(void);
 Suite *kernel_suite(void);

@@ -1,0 +1,271 @@
+/* The k-th OpenCL call and the k-th allocation fail, for every k, over a small whole program: a documented status, no
+ * leak, and the same program succeeds right after. */
+
+#define _GNU_SOURCE /* mkdtemp */
+
+#include "device/device.h"
+#include "device_test.h"
+#include "support/cl_fault.h"
+#include "support/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char dir[64], cache_dir[96], file[96];
+static bool with_cache;
+
+static void setup(void)
+{
+    snprintf(dir, sizeof dir, "/tmp/clgrad-fault-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(cache_dir, sizeof cache_dir, "%s/cache", dir);
+    snprintf(file, sizeof file, "%s/twice.cl", dir);
+    FILE *out = fopen(file, "w");
+    ck_assert_ptr_nonnull(out);
+    fputs("/* clgrad-template 1 */\nkernel void twice(global float *x) { x[get_global_id(0)] *= 2.0f; }\n", out);
+    fclose(out);
+}
+
+static void teardown(void)
+{
+    test_cl_install(false);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static clgrad_status run_kernel(clgrad_device *dev, clgrad_buffer *x)
+{
+    const clgrad_kernel_source source = { .file = "twice.cl", .preamble = "#define UNUSED 1", .name = "twice" };
+    clgrad_kernel *kernel;
+    clgrad_event *event = NULL;
+    CLGRAD_TRY(clgrad_kernel_create(dev, &source, &kernel));
+    clgrad_status status = clgrad_kernel_set_buffer(kernel, 0, x);
+    if (!status) status = clgrad_kernel_launch(kernel, 1, &(size_t){ 4 }, &(size_t){ 1 }, "twice");
+    if (!status) status = clgrad_device_mark(dev, &event);
+    if (!status) status = clgrad_device_wait_for(dev, 1, &event);
+    if (!status) status = clgrad_event_wait(event);
+    clgrad_event_release(&event);
+    clgrad_kernel_release(&kernel);
+    return status;
+}
+
+static clgrad_status use_device(clgrad_device *dev)
+{
+    float values[4] = { 1, 2, 3, 4 }, zero = 0;
+    clgrad_buffer *x, *y;
+    clgrad_event *read = NULL;
+    CLGRAD_TRY(clgrad_buffer_create(dev, sizeof values, &x));
+    clgrad_status status = clgrad_buffer_create(dev, sizeof values, &y);
+    if (!status) status = clgrad_buffer_write(x, 0, values, sizeof values);
+    if (!status) status = run_kernel(dev, x);
+    if (!status) status = clgrad_buffer_fill(y, 0, sizeof values, &zero, sizeof zero);
+    if (!status) status = clgrad_buffer_copy(y, 0, x, 0, 8);
+    if (!status) status = clgrad_buffer_read_later(y, 0, values, sizeof values, &read);
+    if (!status) status = clgrad_event_wait(read);
+    if (!status) ck_assert(values[0] == 2 && values[1] == 4 && values[2] == 0);
+    if (!status) status = clgrad_buffer_read(x, 0, values, sizeof values);
+    if (!status) ck_assert(values[0] == 2 && values[3] == 8);
+    if (!status) status = clgrad_device_finish(dev);
+    clgrad_event_release(&read);
+    clgrad_buffer_release(&x);
+    clgrad_buffer_release(&y);
+    return status;
+}
+
+static clgrad_status run_program(test_memory *memory, char *text, size_t bytes)
+{
+    const clgrad_allocator allocator = test_memory_allocator(memory);
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    clgrad_context *ctx;
+    clgrad_device *dev = NULL;
+    options.allocator = &allocator;
+    options.kernel_dir = dir;
+    options.cache_dir = with_cache ? cache_dir : "";
+    CLGRAD_TRY(clgrad_context_create(&options, &ctx));
+    clgrad_status status = clgrad_device_open(ctx, NULL, &dev);
+    if (!status) status = use_device(dev);
+    clgrad_device_release(&dev);
+    snprintf(text, bytes, "%s", clgrad_error_text(ctx));
+    /* a failure has a sentence and is kept; what was tolerated leaves no trace */
+    if (status) ck_assert_int_gt((int)strlen(clgrad_error_text(ctx)), 10);
+    ck_assert_int_eq(clgrad_error_status(ctx), status);
+    clgrad_context_release(&ctx);
+    return status;
+}
+
+static void expect_clean(const test_memory *memory, const char *what, size_t k, const char *text)
+{
+    ck_assert_msg(memory->live == 0, "%s %zu: %zu host blocks leak (%s)", what, k, memory->live, text);
+    ck_assert_msg(test_cl_state.live == 0, "%s %zu: %ld OpenCL references leak (%s)", what, k, test_cl_state.live, text);
+}
+
+static bool no_device(void)
+{
+    if (!test_device()) return true;
+    test_device_close();
+    return false;
+}
+
+static void fail_each_call(void)
+{
+    static const cl_int codes[] = { CL_OUT_OF_HOST_MEMORY, CL_OUT_OF_RESOURCES, CL_INVALID_VALUE, CL_DEVICE_NOT_AVAILABLE };
+    static const clgrad_status allowed[] = { CLGRAD_E_MEMORY, CLGRAD_E_MEMORY, CLGRAD_E_DEVICE, CLGRAD_E_DEVICE_LOST };
+    char text[CLGRAD_MESSAGE_BYTES];
+    size_t failures = 0;
+    for (size_t k = 1;; k++) {
+        const size_t code = k % CLGRAD_COUNT(codes);
+        test_memory memory = { 0 };
+        test_cl_install(true);
+        test_cl_state.fail_at = k, test_cl_state.code = codes[code];
+        const clgrad_status status = run_program(&memory, text, sizeof text);
+        expect_clean(&memory, "call", k, text);
+        if (!test_cl_state.failed) {
+            ck_assert_int_eq(status, CLGRAD_OK);
+            break;
+        }
+        failures += status != CLGRAD_OK;
+        ck_assert_msg(status == CLGRAD_OK || status == allowed[code] || status == CLGRAD_E_DEVICE ||
+                          status == CLGRAD_E_DEVICE_LOST || status == CLGRAD_E_NO_DEVICE || status == CLGRAD_E_BUILD,
+                      "call %zu (%s) returning %d gave %s: %s", k, test_cl_state.failed, codes[code],
+                      clgrad_status_name(status), text);
+    }
+    ck_assert_uint_ge(failures, 20);
+}
+
+START_TEST(each_opencl_call_fails)
+{
+    if (no_device()) return;
+    with_cache = false;
+    fail_each_call();
+}
+END_TEST
+
+START_TEST(each_opencl_call_fails_with_a_cache)
+{
+    if (no_device()) return;
+    char text[CLGRAD_MESSAGE_BYTES];
+    test_memory memory = { 0 };
+    with_cache = true;
+    ck_assert_msg(run_program(&memory, text, sizeof text) == CLGRAD_OK, "%s", text);
+    fail_each_call();
+}
+END_TEST
+
+static void fail_each_allocation(bool persistent)
+{
+    char text[CLGRAD_MESSAGE_BYTES];
+    size_t failures = 0;
+    for (size_t k = 1;; k++) {
+        test_memory memory = { .fail_at = k, .persistent = persistent };
+        test_cl_install(true);
+        const clgrad_status status = run_program(&memory, text, sizeof text);
+        expect_clean(&memory, "allocation", k, text);
+        if (memory.requests < k) {
+            ck_assert_int_eq(status, CLGRAD_OK);
+            break;
+        }
+        failures += status != CLGRAD_OK;
+        ck_assert_msg(status == CLGRAD_OK || status == CLGRAD_E_MEMORY, "allocation %zu gave %s: %s", k,
+                      clgrad_status_name(status), text);
+        memory = (test_memory){ 0 };
+    }
+    ck_assert_uint_ge(failures, 20);
+}
+
+START_TEST(each_allocation_fails)
+{
+    if (no_device()) return;
+    with_cache = true;
+    fail_each_allocation(false);
+    fail_each_allocation(true);
+}
+END_TEST
+
+START_TEST(a_failed_wait_loses_the_device)
+{
+    if (no_device()) return;
+    clgrad_context *ctx;
+    clgrad_device *dev;
+    clgrad_buffer *buffer, *more;
+    char byte = 0;
+    ck_assert_int_eq(clgrad_context_create(NULL, &ctx), CLGRAD_OK);
+    test_cl_install(true);
+    ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_create(dev, 16, &buffer), CLGRAD_OK);
+    test_cl_state = (test_cl){ .fail_at = 1, .code = CL_OUT_OF_RESOURCES, .only = "clFinish", .live = test_cl_state.live };
+    ck_assert_int_eq(clgrad_device_finish(dev), CLGRAD_E_DEVICE_LOST);
+    ck_assert_ptr_nonnull(strstr(clgrad_error_text(ctx), "CL_OUT_OF_RESOURCES"));
+    const size_t calls = test_cl_state.calls;
+    ck_assert_int_eq(clgrad_device_finish(dev), CLGRAD_E_DEVICE_LOST);
+    ck_assert_int_eq(clgrad_buffer_read(buffer, 0, &byte, 1), CLGRAD_E_DEVICE_LOST);
+    ck_assert_int_eq(clgrad_buffer_create(dev, 16, &more), CLGRAD_E_DEVICE_LOST);
+    ck_assert_uint_eq(test_cl_state.calls, calls); /* drivers may hang in any call after that: there is none */
+    clgrad_buffer_release(&buffer);
+    clgrad_device_release(&dev);
+    clgrad_context_release(&ctx);
+    ck_assert_int_eq(test_cl_state.live, 0);
+}
+END_TEST
+
+START_TEST(a_failed_event_of_another_is_no_loss)
+{
+    if (no_device()) return;
+    clgrad_context *ctx;
+    clgrad_device *dev;
+    clgrad_event *event;
+    ck_assert_int_eq(clgrad_context_create(NULL, &ctx), CLGRAD_OK);
+    test_cl_install(true);
+    ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_device_mark(dev, &event), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_device_wait_for(dev, 1, &event), CLGRAD_OK);
+    test_cl_state.calls = 0, test_cl_state.fail_at = 1, test_cl_state.only = "clWaitForEvents";
+    test_cl_state.code = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+    ck_assert_int_eq(clgrad_event_wait(event), CLGRAD_E_DEVICE);
+    ck_assert_int_eq(clgrad_device_finish(dev), CLGRAD_OK);
+    clgrad_event_release(&event);
+    clgrad_device_release(&dev);
+    clgrad_context_release(&ctx);
+}
+END_TEST
+
+START_TEST(pooled_memory_is_given_up_when_the_driver_has_none)
+{
+    if (no_device()) return;
+    clgrad_context *ctx;
+    clgrad_device *dev;
+    clgrad_buffer *buffer;
+    uint64_t now;
+    ck_assert_int_eq(clgrad_context_create(NULL, &ctx), CLGRAD_OK);
+    test_cl_install(true);
+    ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_create(dev, 5000, &buffer), CLGRAD_OK);
+    clgrad_buffer_release(&buffer);
+    test_cl_state.calls = 0, test_cl_state.fail_at = 1, test_cl_state.only = "clCreateBuffer";
+    test_cl_state.code = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    ck_assert_int_eq(clgrad_buffer_create(dev, 70000, &buffer), CLGRAD_OK);
+    ck_assert_uint_eq(test_cl_state.calls, 2);
+    clgrad_device_memory(dev, &now, NULL);
+    ck_assert_uint_lt(now, 75000 + 16384);
+    clgrad_buffer_release(&buffer);
+    clgrad_device_release(&dev);
+    clgrad_context_release(&ctx);
+}
+END_TEST
+
+Suite *fault_suite(void)
+{
+    Suite *suite = suite_create("device faults");
+    TCase *tests = tcase_create("faults");
+    tcase_set_timeout(tests, 240);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, each_opencl_call_fails);
+    tcase_add_test(tests, each_opencl_call_fails_with_a_cache);
+    tcase_add_test(tests, each_allocation_fails);
+    tcase_add_test(tests, a_failed_wait_loses_the_device);
+    tcase_add_test(tests, a_failed_event_of_another_is_no_loss);
+    tcase_add_test(tests, pooled_memory_is_given_up_when_the_driver_has_none);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
