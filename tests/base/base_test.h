@@ -3,3 +3,4 @@
 #include "support/suite.h"
 
 Suite *os_suite(void);
+Suite *sha256_suite(void);

@@ -5,3 +5,4 @@
 Suite *adopt_suite(void);
 Suite *fault_suite(void);
 Suite *kernel_suite(void);
+Suite *select_suite(void);
