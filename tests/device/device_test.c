@@ -119,4 +119,4 @@ static Suite *device_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { select_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { fault_suite }, { NULL } };
+const test_suite test_suites[] = { { select_suite }, { cache_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { fault_suite }, { NULL } };
