@@ -122,6 +122,9 @@ clgrad_status clgrad_graph_copy(const clgrad_graph *g, clgrad_copy_fn copy_node,
     if (st == CLGRAD_OK) st = clgrad_graph_copy_inputs(g, copy, inputs);
     if (st == CLGRAD_OK) st = copy_nodes(copy, g, inputs, outputs, copy_node);
     for (size_t i = 0; i < g->num_outputs && st == CLGRAD_OK; i++) st = clgrad_output(copy, g->output_names[i], outputs[i]);
+#ifndef NDEBUG
+    if (st == CLGRAD_OK) st = clgrad_graph_verify(copy);
+#endif
     if (st == CLGRAD_OK) *out = clgrad_graph_retain(copy);
     clgrad_free(g->ctx, outputs);
     clgrad_free(g->ctx, inputs);

@@ -12,7 +12,9 @@ static clgrad_status broken(const clgrad_graph *g, size_t node, const char *sent
 /* What the rules say about the node's operands, against what the node says. */
 static clgrad_status check_rules(const clgrad_graph *g, size_t i, const clgrad_op_node *n)
 {
-    clgrad_rule_query q = { .g = g, .op = n->op, .num_in = n->num_in, .in = n->in, .attr = &n->attr, .dtype = n->dtype, .shape = &n->shape };
+    clgrad_rule_query q = { .g = g, .op = n->op, .num_in = n->num_in, .in = n->in, .attr = &n->attr };
+    q.dtype = n->dtype;
+    q.shape = &n->shape;
     char sentence[CLGRAD_MESSAGE_BYTES / 2];
     clgrad_dtype dtype = CLGRAD_F32;
     clgrad_shape shape = { 0 };

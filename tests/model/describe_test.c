@@ -117,7 +117,8 @@ START_TEST(unknown_words_are_refused_with_a_suggestion)
 }
 END_TEST
 
-static const char *const bad_layers[] = { "", "784", "784-", "-784-10", "784--10", "784-0-10", "784-ten", "784 - 10", "784-1e3", "9999999999-1", "784-10-" };
+static const char *const bad_layers[] = { "",        "784",      "784-",    "-784-10",      "784--10", "784-0-10",
+                                          "784-ten", "784 - 10", "784-1e3", "9999999999-1", "784-10-" };
 
 START_TEST(bad_layer_texts_are_refused)
 {

@@ -2,7 +2,11 @@
 
 #include "model_test.h"
 
-static clgrad_node f(const char *name, int64_t rows, int64_t columns) { return clgrad_input(g, name, CLGRAD_F32, CLGRAD_SHAPE(rows, columns)); }
+static clgrad_node f(const char *name, int64_t rows, int64_t columns)
+{
+    return clgrad_input(g, name, CLGRAD_F32, CLGRAD_SHAPE(rows, columns));
+}
+
 static clgrad_node v(const char *name, int64_t n) { return clgrad_input(g, name, CLGRAD_F32, CLGRAD_SHAPE(n)); }
 static clgrad_node i32(const char *name, int64_t n) { return clgrad_input(g, name, CLGRAD_I32, CLGRAD_SHAPE(n)); }
 static clgrad_node scalar(const char *name) { return clgrad_input(g, name, CLGRAD_F32, CLGRAD_SCALAR); }
