@@ -199,6 +199,54 @@ bool check_taylor(const study *s, const clgrad_graph *hessian_vector)
     return falls(first, STEPS, floor, 2) && falls(second, STEPS, floor, 3);
 }
 
+/* --- split --- */
+
+static clgrad_graph *join_sides(const clgrad_graph *g, size_t first, const clgrad_graph *known, const clgrad_graph *unknown,
+                                const bool *output_known)
+{
+    clgrad_graph *whole = NULL;
+    clgrad_node in[2 * STUDY_INPUTS], left[256], right[256];
+    size_t from_left = 0, from_right = 0;
+    for (size_t i = 0; i < g->num_outputs; i++) from_left += output_known[i];
+    ck_assert_uint_le(known->num_outputs, CLGRAD_COUNT(left));
+    ck_assert_uint_eq(unknown->num_inputs, g->num_inputs - first + known->num_outputs - from_left);
+    ck_assert_int_eq(clgrad_graph_create(g->ctx, &whole), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_graph_copy_inputs(g, whole, in), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_graph_inline(whole, known, in, left), CLGRAD_OK);
+
+    clgrad_node arguments[256 + 2 * STUDY_INPUTS];
+    const size_t directions = g->num_inputs - first;
+    for (size_t i = 0; i < unknown->num_inputs; i++)
+        arguments[i] = i < directions ? in[first + i] : left[from_left + i - directions];
+    ck_assert_int_eq(clgrad_graph_inline(whole, unknown, arguments, right), CLGRAD_OK);
+    from_left = 0;
+    for (size_t i = 0; i < g->num_outputs; i++)
+        clgrad_output(whole, g->output_names[i], output_known[i] ? left[from_left++] : right[from_right++]);
+    ck_assert_msg(clgrad_graph_status(whole) == CLGRAD_OK, "%s", clgrad_error_text(g->ctx));
+    return whole;
+}
+
+bool check_split(const study *s, const clgrad_graph *g)
+{
+    clgrad_graph *known = NULL, *unknown = NULL;
+    size_t directions[STUDY_INPUTS], count = 0;
+    bool output_known[2 * STUDY_INPUTS];
+    ck_assert_uint_le(g->num_outputs, CLGRAD_COUNT(output_known));
+    for (size_t i = s->f->num_inputs; i < g->num_inputs; i++) directions[count++] = i;
+    ck_assert_int_eq(clgrad_split(g, count, directions, &known, &unknown, output_known), CLGRAD_OK);
+    clgrad_graph *whole = join_sides(g, s->f->num_inputs, known, unknown, output_known);
+
+    int64_t n = 0, m = 0;
+    double *v = direction(s->num_x, s->seed + 51);
+    double *one = study_outputs(s, g, 0, s->x, v, &n), *two = study_outputs(s, whole, 0, s->x, v, &m);
+    const bool good = n == m && memcmp(one, two, (size_t)n * sizeof *one) == 0;
+    free(v), free(one), free(two);
+    clgrad_graph_release(&known);
+    clgrad_graph_release(&unknown);
+    clgrad_graph_release(&whole);
+    return good;
+}
+
 /* --- batches --- */
 
 static clgrad_array *batch_inputs(const clgrad_graph *g, domain d, uint64_t seed)

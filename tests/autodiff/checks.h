@@ -27,6 +27,8 @@ bool check_adjoint(const study *s, const clgrad_graph *jvp, const clgrad_graph *
 bool check_symmetry(const study *s, const clgrad_graph *hessian_vector);
 /* What is left of output 0 after the Taylor polynomials of degree 1 and 2 falls at rates 2 and 3. */
 bool check_taylor(const study *s, const clgrad_graph *hessian_vector);
+/* g, whose inputs are f's and then directions, split by its directions and put together again, has the same bits. */
+bool check_split(const study *s, const clgrad_graph *g);
 /* A batch of n is the loop over its samples, bit for bit in f32; `mask` names the inputs batched. `batched` is made from a graph
  * with the inputs of `single`. */
 bool check_batch(const clgrad_graph *single, const clgrad_graph *batched, int64_t n, uint32_t mask, domain d, uint64_t seed);

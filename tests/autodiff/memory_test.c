@@ -2,6 +2,7 @@
 
 #include "autodiff/fixture.h"
 #include "support/device.h"
+#include "support/random_graph.h"
 
 typedef clgrad_status transform_fn(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second);
 
@@ -54,6 +55,19 @@ static clgrad_status run_call(const clgrad_graph *f, clgrad_graph **out, clgrad_
     return st;
 }
 
+/* Most operations once: the transforms of a random graph. */
+static clgrad_status run_random(const clgrad_graph *f, clgrad_graph **out, clgrad_graph **second)
+{
+    const random_graph_options options = { .seed = 12, .num_ops = 20, .dtype = CLGRAD_F32 };
+    clgrad_graph *g = NULL;
+    clgrad_status st = random_graph_create(f->ctx, &options, &g);
+    if (st == CLGRAD_OK) st = clgrad_vjp(g, 1, (size_t[]){ 0 }, out);
+    if (st == CLGRAD_OK) st = clgrad_batch(*out, 2, 1, (size_t[]){ 0 }, second);
+    if (st != CLGRAD_OK) clgrad_graph_release(out);
+    clgrad_graph_release(&g);
+    return st;
+}
+
 /* From the first allocation to the one past the last. */
 static void fail_every_allocation(transform_fn *run)
 {
@@ -100,6 +114,8 @@ START_TEST(split_survives_every_failure) { fail_every_allocation(run_split); }
 END_TEST
 START_TEST(calls_survive_every_failure) { fail_every_allocation(run_call); }
 END_TEST
+START_TEST(random_graphs_survive_every_failure) { fail_every_allocation(run_random); }
+END_TEST
 
 Suite *memory_suite(void)
 {
@@ -110,6 +126,7 @@ Suite *memory_suite(void)
     tcase_add_test(tests, batch_survives_every_failure);
     tcase_add_test(tests, split_survives_every_failure);
     tcase_add_test(tests, calls_survive_every_failure);
+    tcase_add_test(tests, random_graphs_survive_every_failure);
     suite_add_tcase(suite, tests);
     return suite;
 }

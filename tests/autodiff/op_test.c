@@ -51,6 +51,7 @@ static void check_first_order(const sample *s)
     verify(s, vjp, "vjp");
     if (s->op != CLGRAD_OP_STOP) ck_assert_msg(check_jvp(&at, jvp), "%s: jvp is not the central difference", s->name);
     ck_assert_msg(check_adjoint(&at, jvp, vjp), "%s: vjp is not the adjoint of jvp", s->name);
+    ck_assert_msg(check_split(&at, jvp), "%s: jvp is not what its sides make", s->name);
     clgrad_graph_release(&jvp);
     clgrad_graph_release(&vjp);
     study_close(&at);

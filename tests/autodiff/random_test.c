@@ -33,6 +33,7 @@ START_TEST(random_graphs_have_right_derivatives)
         ck_assert_msg(check_adjoint(&at, jvp, vjp), "seed %d: adjoint", (int)seed);
         ck_assert_msg(check_symmetry(&at, hv), "seed %d: symmetry", (int)seed);
         ck_assert_msg(check_taylor(&at, hv), "seed %d: Taylor", (int)seed);
+        ck_assert_msg(check_split(&at, hv), "seed %d: split", (int)seed);
         clgrad_graph_release(&jvp);
         clgrad_graph_release(&vjp);
         clgrad_graph_release(&hv);

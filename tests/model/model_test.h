@@ -19,3 +19,4 @@ Suite *activation_suite(void);
 Suite *loss_suite(void);
 Suite *layer_suite(void);
 Suite *memory_suite(void);
+Suite *transform_suite(void);

@@ -308,7 +308,8 @@ static value draw_matmul(generator *m, value x)
 static value draw_call(generator *m, value x)
 {
     clgrad_graph *body = NULL;
-    if (clgrad_graph_create(m->g->ctx, &body) != CLGRAD_OK) return x;
+    if (clgrad_graph_create(m->g->ctx, &body) != CLGRAD_OK)
+        return make(clgrad_graph_fail(m->g, CLGRAD_E_MEMORY, "no memory for the body of a call"), 0);
     const clgrad_node in = clgrad_input(body, "x", m->options.dtype, shape_of(m, x));
     clgrad_output(body, "y", clgrad_offset(body, clgrad_log1p(body, clgrad_exp(body, in)), -log(2)));
     const clgrad_node y = clgrad_call(m->g, "softplus", CLGRAD_ROLE_ACTIVATION, body, 1, &x.node, NULL, NULL);
