@@ -164,12 +164,12 @@ static T clgrad_exp_##T(T x)                                                    
     const T p = clgrad_expm1_part_##T(x, &shifted) + 1.0f;                                                                \
     return clgrad_scale_##T(p, shifted);                                                                                  \
 }                                                                                                                         \
-/* e^x where neither x nor the result comes near the ends of the range: n is added to the exponent. */                    \
+/* e^x where neither x nor the result comes near the ends of the range: one factor is enough. */                          \
 static T clgrad_exp_near_##T(T x)                                                                                         \
 {                                                                                                                         \
     T shifted;                                                                                                            \
     const T p = clgrad_expm1_part_##T(x, &shifted) + 1.0f;                                                                \
-    return as_##T(as_u##I(p) + (as_u##I(shifted) << CLGRAD_##P##_BITS));                                                  \
+    return p * as_##T((as_u##I(shifted) - (CLGRAD_##P##_MAGIC_BITS - CLGRAD_##P##_BIAS)) << CLGRAD_##P##_BITS);           \
 }                                                                                                                         \
 /* 2 (s p + (s - 1/2)) with s = 2^(n-1), which is finite to the largest n. */                                             \
 static T clgrad_expm1_##T(T x)                                                                                            \
