@@ -2,11 +2,13 @@
 
 #define _GNU_SOURCE /* usleep */
 
+#include "base/os.h"
 #include "clgrad/opencl.h"
 #include "device/cl_device.h"
 #include "device_test.h"
 #include "support/device.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 /* The caller's side: plain OpenCL, reached through the table since the tests link no loader either. */
@@ -154,6 +156,36 @@ START_TEST(events_order_both_ways)
 }
 END_TEST
 
+typedef cl_event(CL_API_CALL *create_user_event)(cl_context context, cl_int *err);
+typedef cl_int(CL_API_CALL *set_user_event)(cl_event event, cl_int status);
+
+START_TEST(a_queue_that_is_held_up_holds_up_nothing_else)
+{
+    if (!theirs) return;
+    create_user_event create;
+    set_user_event set;
+    void *library = clgrad_os_library(clgrad_cl_library);
+    ck_assert(library && clgrad_os_symbol(library, "clCreateUserEvent", &create) &&
+              clgrad_os_symbol(library, "clSetUserEventStatus", &set));
+    if (getenv("LD_PRELOAD")) return; /* Oclgrind runs everything in the calling thread: its queues cannot be held up */
+    clgrad_device *dev;
+    clgrad_buffer *buffer;
+    cl_int err, value = 3, got = 0;
+    cl_event gate = create(theirs, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    ck_assert_int_eq(cl.EnqueueBarrierWithWaitList(in_order, 1, &gate, NULL), CL_SUCCESS);
+    ck_assert_int_eq(open_over(in_order, NULL, NULL, &dev), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_create(dev, 100000, &buffer), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_write(buffer, 0, &value, sizeof value), CLGRAD_OK);
+    set(gate, CL_COMPLETE);
+    ck_assert_int_eq(clgrad_buffer_read(buffer, 0, &got, sizeof got), CLGRAD_OK);
+    ck_assert_int_eq(got, 3);
+    cl.ReleaseEvent(gate);
+    clgrad_buffer_release(&buffer);
+    clgrad_device_release(&dev);
+}
+END_TEST
+
 START_TEST(an_out_of_order_queue_is_left_alone)
 {
     if (!theirs || !out_of_order) return;
@@ -213,6 +245,7 @@ Suite *adopt_suite(void)
     tcase_add_test(tests, an_in_order_queue_is_used_and_given_back);
     tcase_add_test(tests, their_memory_is_read_and_written_in_place);
     tcase_add_test(tests, events_order_both_ways);
+    tcase_add_test(tests, a_queue_that_is_held_up_holds_up_nothing_else);
     tcase_add_test(tests, an_out_of_order_queue_is_left_alone);
     tcase_add_test(tests, a_device_or_a_context_is_enough);
     tcase_add_test(tests, handles_that_do_not_fit_are_refused);
