@@ -145,9 +145,10 @@ static clgrad_status take_field(clgrad_csv_text *c)
     CLGRAD_TRY(skip_blanks(c, false));
     CLGRAD_TRY(peek(c, &byte));
     CLGRAD_TRY(byte == '"' ? take_quoted(c) : take_plain(c));
-    c->fields[c->num_fields++] = (clgrad_csv_field){ begin, c->text_bytes - begin };
-    if (!clgrad_utf8_valid(c->text + begin, c->text_bytes - begin)) return fail_here(c, "text that is not UTF-8");
-    return append(c, '\0');
+    const size_t bytes = c->text_bytes - begin;
+    c->fields[c->num_fields++] = (clgrad_csv_field){ begin, bytes };
+    CLGRAD_TRY(append(c, '\0'));
+    return clgrad_utf8_valid(c->text + begin, bytes) ? CLGRAD_OK : fail_here(c, "text that is not UTF-8");
 }
 
 /* --- records ------------------------------------------------------------------------------------------------------- */
