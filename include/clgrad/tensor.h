@@ -5,6 +5,10 @@
 #include "clgrad/device.h"
 
 #ifdef __cplusplus
+#include <initializer_list>
+#endif
+
+#ifdef __cplusplus
 extern "C" {
 #endif
 
@@ -34,6 +38,12 @@ CLGRAD_API clgrad_shape clgrad_shape_make(int32_t rank, const int64_t *dims);
 /** CLGRAD_SHAPE(128, 784), CLGRAD_SCALAR. */
 #define CLGRAD_SHAPE(...)                                                                       \
     clgrad_shape_make((int32_t)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (int64_t[]){ __VA_ARGS__ })
+#else
+extern "C++" inline clgrad_shape clgrad_shape_list(std::initializer_list<int64_t> dims)
+{
+    return clgrad_shape_make((int32_t)dims.size(), dims.begin());
+}
+#define CLGRAD_SHAPE(...) clgrad_shape_list({ __VA_ARGS__ })
 #endif
 #define CLGRAD_SCALAR clgrad_shape_make(0, NULL)
 

@@ -69,6 +69,10 @@ void clgrad_os_remove_at(int dir, const char *name);
 void clgrad_os_touch_at(int dir, const char *name);
 /* Whether dir has an entry of that name, of whatever kind. */
 bool clgrad_os_exists_at(int dir, const char *name);
+bool clgrad_os_exists(const char *path);
+/* Rename, replacing a file of the new name. E_FILE: both are as before. */
+clgrad_status clgrad_os_rename(clgrad_context *ctx, const char *from, const char *to);
+void clgrad_os_remove(const char *path); /* nothing is said of a failure */
 
 /* --- parts of files ---------------------------------------------------------------------------------------------- */
 

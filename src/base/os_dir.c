@@ -25,6 +25,16 @@ bool clgrad_os_exists_at(int dir, const char *name)
     return fd >= 0;
 }
 
+bool clgrad_os_exists(const char *path) { return clgrad_os_exists_at(AT_FDCWD, path); }
+
+clgrad_status clgrad_os_rename(clgrad_context *ctx, const char *from, const char *to)
+{
+    if (clgrad_os.renameat(AT_FDCWD, from, AT_FDCWD, to) == 0) return CLGRAD_OK;
+    return clgrad_fail(ctx, CLGRAD_E_FILE, "cannot rename %s to %s: %s", from, to, strerror(errno));
+}
+
+void clgrad_os_remove(const char *path) { clgrad_os.unlinkat(AT_FDCWD, path, 0); }
+
 void clgrad_os_remove_at(int dir, const char *name) { clgrad_os.unlinkat(dir, name, 0); }
 
 void clgrad_os_touch_at(int dir, const char *name) { (void)utimensat(dir, name, NULL, AT_SYMLINK_NOFOLLOW); }
