@@ -19,4 +19,4 @@ void model_teardown(void)
 
 const test_suite test_suites[] = { { describe_suite }, { init_suite }, { misuse_suite },     { memory_suite },
                                      { layer_suite },    { activation_suite }, { loss_suite }, { transform_suite },
-                                     { NULL } };
+                                     { gradient_suite }, { NULL } };

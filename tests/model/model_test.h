@@ -18,5 +18,6 @@ Suite *misuse_suite(void);
 Suite *activation_suite(void);
 Suite *loss_suite(void);
 Suite *layer_suite(void);
+Suite *gradient_suite(void);
 Suite *memory_suite(void);
 Suite *transform_suite(void);
