@@ -5,5 +5,6 @@
 Suite *ref_sums_suite(void);
 Suite *ref_ops_suite(void);
 Suite *ref_simplify_suite(void);
+Suite *ref_evaluate_suite(void);
 Suite *ref_math_suite(void);
 Suite *ref_math_device_suite(void);
