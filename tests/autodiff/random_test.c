@@ -1,4 +1,4 @@
-/* Random graphs: forward, reverse and second order, 100 seeds. A failure names its seed. */
+/* Random graphs: forward, reverse and second order, 100 seeds (1,000 under tools/test --all). A failure names its seed. */
 
 #include "autodiff/checks.h"
 #include "autodiff/fixture.h"
@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { SEEDS = 100 };
+static uint64_t num_seeds(void) { return getenv("CLGRAD_TEST_ALL") ? 1000 : 100; }
 
 static clgrad_graph *random_smooth(uint64_t seed)
 {
@@ -19,7 +19,7 @@ static clgrad_graph *random_smooth(uint64_t seed)
 
 START_TEST(random_graphs_have_right_derivatives)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= num_seeds(); seed++) {
         clgrad_graph *g = random_smooth(seed), *jvp = NULL, *vjp = NULL, *hv = NULL;
         study at;
         study_open(&at, g, DOMAIN_unit, seed);
@@ -46,7 +46,7 @@ END_TEST
 /* Kinks and storage types among them: a batch needs no derivative. */
 START_TEST(random_batches_are_loops)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= num_seeds(); seed++) {
         clgrad_graph *g = NULL, *batched = NULL;
         const random_graph_options options = { .seed = seed, .storage = true, .dtype = CLGRAD_F32 };
         size_t wrt[8], count = 0;
