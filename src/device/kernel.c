@@ -81,6 +81,9 @@ static clgrad_status set(clgrad_kernel *kernel, uint32_t index, const void *valu
 
 clgrad_status clgrad_kernel_set_buffer(clgrad_kernel *kernel, uint32_t index, clgrad_buffer *buffer)
 {
+    if (buffer->dev->context != kernel->dev->context)
+        return clgrad_fail(kernel->dev->ctx, CLGRAD_E_ARG, "argument %u of kernel '%s' is a buffer of another device", index,
+                           kernel->name);
     return set(kernel, index, &buffer->mem, sizeof buffer->mem, buffer);
 }
 

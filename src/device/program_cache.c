@@ -53,8 +53,31 @@ bool clgrad_program_load(clgrad_device *dev, const char *text, cl_program *out)
     return program != NULL;
 }
 
+/* Whether an earlier run compiled this program too; if not, leaves word for the next. */
+static bool seen_before(clgrad_device *dev, const clgrad_program *program)
+{
+    clgrad_text full = { .ctx = dev->ctx }, key = { .ctx = dev->ctx };
+    uint8_t digest[CLGRAD_SHA256_BYTES];
+    char hex[CLGRAD_SHA256_HEX], *payload;
+    size_t bytes;
+    append_key(dev, program->text, &full);
+    if (!full.failed) {
+        clgrad_sha256_of(full.data, full.bytes, digest);
+        clgrad_text_append(&key, "clgrad %s seen %s", CLGRAD_VERSION, clgrad_sha256_hex(digest, hex));
+    }
+    const bool seen = !full.failed && clgrad_cache_get(&dev->cache, &key, &payload, &bytes);
+    if (seen)
+        clgrad_free(dev->ctx, payload);
+    else if (!full.failed)
+        clgrad_cache_put(&dev->cache, &key, "", 0);
+    clgrad_text_release(&full);
+    clgrad_text_release(&key);
+    return seen;
+}
+
 static void store(clgrad_device *dev, clgrad_program *program)
 {
+    if (dev->record.quirks & CLGRAD_QUIRK_COSTLY_BINARY && !seen_before(dev, program)) return;
     size_t bytes = 0;
     if (dev->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS ||
         bytes == 0)

@@ -338,12 +338,17 @@ static size_t damage_programs(void)
 START_TEST(programs_are_compiled_once)
 {
     if (!test_device()) return;
+    const char *quirks = clgrad_device_get_info(test_device())->quirks;
+    const bool never = strstr(quirks, "simulator") || strstr(quirks, "own-program-cache");
+    const bool second_time = strstr(quirks, "costly-binary") != NULL;
     test_device_close();
     ck_assert_uint_ge(run_counting_compiles(), 1);
-    ck_assert_uint_eq(run_counting_compiles(), 0);
-    ck_assert_uint_ge(damage_programs(), 2);
+    if (second_time) ck_assert_uint_eq(run_counting_compiles(), 1);
+    ck_assert_uint_eq(run_counting_compiles(), never ? 1 : 0);
+    ck_assert_uint_ge(damage_programs(), never ? 1 : 2);
     ck_assert_uint_ge(run_counting_compiles(), 1);
-    ck_assert_uint_eq(run_counting_compiles(), 0);
+    if (second_time) ck_assert_uint_eq(run_counting_compiles(), 1);
+    ck_assert_uint_eq(run_counting_compiles(), never ? 1 : 0);
 }
 END_TEST
 

@@ -19,6 +19,7 @@ static void setup(void)
 {
     snprintf(dir, sizeof dir, "/tmp/clgrad-fault-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
+    unsetenv("CLGRAD_CACHE");
     snprintf(cache_dir, sizeof cache_dir, "%s/cache", dir);
     snprintf(file, sizeof file, "%s/twice.cl", dir);
     FILE *out = fopen(file, "w");
@@ -165,7 +166,7 @@ START_TEST(each_opencl_call_fails_with_a_cache)
     char text[CLGRAD_MESSAGE_BYTES];
     test_memory memory = { 0 };
     with_cache = true;
-    ck_assert_msg(run_program(&memory, text, sizeof text) == CLGRAD_OK, "%s", text);
+    for (int run = 0; run < 2; run++) ck_assert_msg(run_program(&memory, text, sizeof text) == CLGRAD_OK, "%s", text);
     fail_each_call();
 }
 END_TEST
