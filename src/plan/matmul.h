@@ -16,12 +16,13 @@ typedef struct clgrad_matmul_desc {
     /* Epilogue, from the plan's generator. Names visible to it: ulong z, i, j (batch, row, first column of the lanes), struct
      * `epilogue` e (fields as epilogue_params declares), its buffers. Statements must be valid exactly for the lane count:
      * text for `width` lanes (epilogue_v: acc is floatW/doubleW) and for one lane (epilogue_s: acc is float/double). They store
-     * every output themselves and read nothing but their own operands. */
+     * every output themselves, once, and read nothing but their own operands. They become the bodies of macros: no // comments,
+     * no directives, `return` or `continue`. Names beginning with mm_ and MM_ are the templates'. */
     const char *helpers;         /* functions and macros used by the epilogue, "" if none */
     const char *epilogue_params; /* text of the struct: "typedef struct { long s0; ... } epilogue;" */
     const char *epilogue_args;   /* kernel parameters after e: ", global float *y0, global const float *x0" */
     const char *epilogue_v, *epilogue_s;
-    uint32_t width;              /* lanes of epilogue_v: 1 2 4 8 16 */
+    uint32_t width;              /* lanes of epilogue_v: what clgrad_matmul_width says; with others epilogue_s serves alone */
 } clgrad_matmul_desc;
 
 typedef struct clgrad_matmul_launch {
@@ -31,11 +32,14 @@ typedef struct clgrad_matmul_launch {
     size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, 4.. epilogue_args */
     uint32_t dims;
     size_t global[3], local[3];
-    const char *variant;         /* "matmul_cpu 8x32", for explain; static or inside preamble's lifetime */
-    char variant_text[48];
+    char variant[48];            /* "matmul_cpu 8x32", for explain */
 } clgrad_matmul_launch;
 
-/* Choose and specialise. E_UNSUPPORTED: a forced variant that cannot serve this product. */
+/* Lanes worth writing epilogue_v for; 1: epilogue_s alone is used. Looks at everything in desc but the epilogue. */
+uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
+
+/* Choose and specialise. k may be 0; m, n and the batch are not empty. tile_m x tile_n: sums in one work-item's registers.
+ * E_UNSUPPORTED: a forced variant that cannot serve this product. E_DTYPE, E_ARG: not a product of reals, or an empty one. */
 clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc *desc,
                                    const clgrad_plan_options *options, clgrad_matmul_launch *out);
 void clgrad_matmul_launch_release(clgrad_context *ctx, clgrad_matmul_launch *launch);

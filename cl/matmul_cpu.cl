@@ -1,0 +1,187 @@
+/* clgrad-template 1 */
+/* matmul_cpu.cl -- c[z, i, j] = sum over q of a[z, i, q] * b[z, q, j], for devices whose work-items have SIMD lanes of their own.
+ * needs   MM_SCALAR MM_VECTOR MM_LANES: element and its vector; MM_ROWS x MM_VECTORS vectors: the register tile, no larger than the
+ *         product; MM_LOAD_A, MM_LOAD_B, MM_LOADV_B: decode from a pointer; MM_A_ROW MM_A_COL: strides, 1 where that is known;
+ *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
+ *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
+ *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
+ *         of cells; MM_SWAP: 1 when lanes run over i; MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector
+ *         where there is one; mm_params, mm_a_start, mm_b_start
+ * launch  one work-item a group; group (rows, columns, batches) covers mm.rows x mm.columns x mm.batches
+ * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
+ * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */
+#define MM_WIDTH (MM_LANES * MM_VECTORS)
+#if MM_SWAP /* the product was transposed: its operands and indices trade places */
+#define MM_OPERANDS global const MM_B_TYPE *restrict b, global const MM_A_TYPE *restrict a
+#define MM_I j
+#define MM_J i
+#else
+#define MM_OPERANDS global const MM_A_TYPE *restrict a, global const MM_B_TYPE *restrict b
+#define MM_I i
+#define MM_J j
+#endif
+#define MM_UNROLL _Pragma("unroll")
+#define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < MM_VECTORS; v++)
+
+#if MM_PACK
+typedef local const MM_VECTOR *mm_panel;
+#define MM_B_STEP MM_VECTORS
+#define MM_B(q, v) (q)[v]
+#else
+typedef global const MM_B_TYPE *mm_panel;
+#define MM_B_STEP mm->b_row
+#define MM_B(q, v) MM_LOADV_B((q) + (v) * MM_LANES)
+#endif
+
+inline void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long count,
+                          const mm_params *mm)
+{
+    for (long q = 0; q < count; q++, a += MM_A_COL, b += MM_B_STEP) {
+        MM_VECTOR row[MM_VECTORS];
+        MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) row[v] = MM_B(b, v);
+        MM_UNROLL for (int r = 0; r < MM_ROWS; r++) {
+            const MM_VECTOR x = (MM_VECTOR)(MM_LOAD_A(a + r * MM_A_ROW));
+            MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) acc[r][v] = MULADD(x, row[v], acc[r][v]);
+        }
+    }
+}
+
+#if MM_PACK == 2
+/* x[first], y[first], x[first + 1], y[first + 1], ... Lane by lane: .even = x.lo gave code 1.6 times slower and crashed Oclgrind. */
+inline MM_VECTOR mm_riffle(MM_VECTOR x, MM_VECTOR y, int first)
+{
+    MM_VECTOR out;
+    MM_UNROLL for (int l = 0; l < MM_LANES; l++) ((MM_SCALAR *)&out)[l] = ((MM_SCALAR *)(l % 2 ? &y : &x))[first + l / 2];
+    return out;
+}
+
+/* A square of rows becomes its columns: log2(MM_LANES) times its two halves are riffled. */
+inline void mm_transpose(MM_VECTOR *square)
+{
+    MM_UNROLL for (int stage = 1; stage < MM_LANES; stage *= 2) {
+        MM_VECTOR next[MM_LANES];
+        MM_UNROLL for (int r = 0; r < MM_LANES / 2; r++) {
+            next[2 * r] = mm_riffle(square[r], square[r + MM_LANES / 2], 0);
+            next[2 * r + 1] = mm_riffle(square[r], square[r + MM_LANES / 2], MM_LANES / 2);
+        }
+        MM_UNROLL for (int r = 0; r < MM_LANES; r++) square[r] = next[r];
+    }
+}
+#endif
+
+#if MM_PACK
+inline void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, const mm_params *mm)
+{
+    long q = 0;
+#if MM_PACK == 1
+    for (; q < count; q++)
+        MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) panel[q * MM_VECTORS + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
+#elif MM_PACK == 2
+    for (; q + MM_LANES <= count; q += MM_LANES)
+        for (int v = 0; v < MM_VECTORS; v++) {
+            MM_VECTOR square[MM_LANES];
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + q + (v * MM_LANES + l) * mm->b_col);
+            mm_transpose(square);
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(q + l) * MM_VECTORS + v] = square[l];
+        }
+#endif
+    for (; q < count; q++)
+        for (int l = 0; l < MM_WIDTH; l++)
+            ((local MM_SCALAR *)panel)[q * MM_WIDTH + l] = MM_LOAD_B(b + q * mm->b_row + l * mm->b_col);
+}
+#endif
+
+#if MM_CELL
+/* A binary counter: level l holds the sum of 2^l neighbouring cells; cell number c joins what is full. */
+inline void mm_push(local MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong c)
+{
+    for (; c & 1; c >>= 1, levels += MM_ROWS * MM_VECTORS) MM_EACH acc[r][v] = levels[r * MM_VECTORS + v] + acc[r][v];
+    MM_EACH levels[r * MM_VECTORS + v] = acc[r][v];
+}
+
+/* The sum of all cells, from what the counter holds: odd ones pass through to the next level. */
+inline void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong cells)
+{
+    for (; !(cells & 1); cells >>= 1) levels += MM_ROWS * MM_VECTORS;
+    MM_EACH acc[r][v] = levels[r * MM_VECTORS + v];
+    while (cells >>= 1) {
+        levels += MM_ROWS * MM_VECTORS;
+        if (cells & 1) MM_EACH acc[r][v] = levels[r * MM_VECTORS + v] + acc[r][v];
+    }
+}
+#endif
+
+/* Steps q0 to q1 of one tile; true when acc holds the whole sum. */
+inline bool mm_advance(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long q0, long q1,
+                       local MM_VECTOR *state, const mm_params *mm)
+{
+    MM_EACH acc[r][v] = 0;
+#if MM_CELL
+    for (long q = q0; q < q1; q += MM_CELL) {
+        MM_EACH acc[r][v] = 0;
+        mm_accumulate(acc, a + q * MM_A_COL, b + (q - q0) * MM_B_STEP, min((long)MM_CELL, q1 - q), mm);
+        mm_push(state, acc, q / MM_CELL);
+    }
+    if (q1 == mm->k) mm_fold(state, acc, (mm->k + MM_CELL - 1) / MM_CELL);
+#else
+#if MM_TILES > 1
+    if (q0 > 0) MM_EACH acc[r][v] = state[r * MM_VECTORS + v];
+#endif
+    mm_accumulate(acc, a + q0 * MM_A_COL, b, q1 - q0, mm);
+#if MM_TILES > 1
+    if (q1 < mm->k) MM_EACH state[r * MM_VECTORS + v] = acc[r][v];
+#endif
+#endif
+    return q1 == mm->k;
+}
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_ARGS)
+{
+    const mm_params *mm = &params;
+#if MM_PACK
+    local MM_VECTOR panel[MM_DEPTH * MM_VECTORS];
+#endif
+    local MM_VECTOR state[MM_TILES * MM_LEVELS * MM_ROWS * MM_VECTORS];
+    const long rows0 = get_group_id(0) * mm->rows, rows1 = min(rows0 + mm->rows, mm->m);
+    const long columns0 = get_group_id(1) * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
+    const long batch0 = get_group_id(2) * mm->batches, batch1 = min(batch0 + mm->batches, mm->num_batches);
+    for (long batch = batch0; batch < batch1; batch++) {
+        global const MM_A_TYPE *az = a + mm_a_start(mm, batch);
+        global const MM_B_TYPE *bz = b + mm_b_start(mm, batch);
+        for (long column = columns0; column < columns1; column += MM_WIDTH) {
+            const long left = min(column, mm->n - MM_WIDTH);
+            long q0 = 0, q1 = mm->k;
+            do {
+#if MM_PACK
+                q1 = min(q0 + MM_DEPTH, mm->k);
+                mm_pack(panel, bz + q0 * mm->b_row + left * mm->b_col, q1 - q0, mm);
+                mm_panel source = panel;
+#else
+                mm_panel source = bz + left;
+#endif
+                for (long row = rows0; row < rows1; row += MM_ROWS) {
+                    const long top = min(row, mm->m - MM_ROWS), tile = (row - rows0) / MM_ROWS % MM_TILES;
+                    MM_VECTOR sum[MM_ROWS][MM_VECTORS], done[MM_ROWS][MM_VECTORS];
+                    if (!mm_advance(sum, az + top * mm->a_row, source, q0, q1, state + tile * MM_LEVELS * MM_ROWS * MM_VECTORS, mm))
+                        continue;
+                    MM_EACH done[r][v] = sum[r][v]; /* indexed by variables below: sum itself stays in registers */
+                    for (long r = row - top; r < MM_ROWS; r++)
+                        for (long l = column - left; l < MM_WIDTH;) {
+                            const ulong z = batch, MM_I = top + r, MM_J = left + l;
+#ifdef MM_EPILOGUE_V
+                            if (l % MM_LANES == 0) {
+                                MM_VECTOR acc = done[r][l / MM_LANES];
+                                MM_EPILOGUE_V
+                                l += MM_LANES;
+                                continue;
+                            }
+#endif
+                            MM_SCALAR acc = ((MM_SCALAR *)done[r])[l++];
+                            MM_EPILOGUE_S
+                        }
+                }
+            } while ((q0 = q1) < mm->k);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+#include "plan/matmul.h"
+
+#include <stdio.h>
+
+/* Three steps: describe (normalise), decide (form), write (preamble and parameters). A form holds everything the program text
+ * depends on; sizes, strides and offsets go into params alone. */
+
+enum { MAX_AXES = 6, PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128 };
+typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_PACK of matmul_cpu.cl */
+
+typedef struct form {
+    bool gpu, swap;
+    bool f64;
+    packing pack;
+    int64_t lanes, vectors, rows, columns; /* columns: of a register tile, lanes * vectors for the CPU form */
+    int64_t depth, tiles, cell, levels;
+    int64_t items_i, items_j; /* GPU form: work-items of a group */
+} form;
+
+/* The twin of mm_params below; axes: extents, strides of a, strides of b. */
+typedef struct params {
+    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, columns, batches, num_batches;
+    int64_t axes[3 * MAX_AXES];
+} params;
+_Static_assert(sizeof(params) <= sizeof((clgrad_matmul_launch *)NULL)->params, "params fit the launch");
+
+static const char params_text[] =
+    "typedef struct {\n"
+    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, columns, batches, num_batches;\n"
+    "#if MM_RANK\n"
+    "    long dims[MM_RANK], a_batch[MM_RANK], b_batch[MM_RANK];\n"
+    "#endif\n"
+    "} mm_params;\n"
+    "#if MM_RANK\n"
+    "inline long mm_start(long at, const long *dims, const long *strides, long z)\n"
+    "{\n"
+    "    for (int d = MM_RANK - 1; d >= 0; d--) {\n"
+    "        const long above = z / dims[d];\n"
+    "        at += (z - above * dims[d]) * strides[d];\n"
+    "        z = above;\n"
+    "    }\n"
+    "    return at;\n"
+    "}\n"
+    "#define mm_a_start(mm, z) mm_start((mm)->a_offset, (mm)->dims, (mm)->a_batch, z)\n"
+    "#define mm_b_start(mm, z) mm_start((mm)->b_offset, (mm)->dims, (mm)->b_batch, z)\n"
+    "#else\n"
+    "#define mm_a_start(mm, z) (mm)->a_offset\n"
+    "#define mm_b_start(mm, z) (mm)->b_offset\n"
+    "#endif\n";
+
+static int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/* Largest power of two <= value; 1 for less. */
+static int64_t power_below(int64_t value)
+{
+    int64_t power = 1;
+    while (power <= value / 2) power *= 2;
+    return power;
+}
+
+/* --- describe ------------------------------------------------------------------------------------------------------ */
+
+/* The transposed product: c' = b' a'. */
+static void exchange(clgrad_matmul_desc *d)
+{
+    const clgrad_matmul_desc s = *d;
+    d->m = s.n, d->n = s.m;
+    d->a_dtype = s.b_dtype, d->a_row = s.b_col, d->a_col = s.b_row, d->a_offset = s.b_offset;
+    d->b_dtype = s.a_dtype, d->b_row = s.a_col, d->b_col = s.a_row, d->b_offset = s.a_offset;
+    memcpy(d->a_batch, s.b_batch, sizeof d->a_batch);
+    memcpy(d->b_batch, s.a_batch, sizeof d->b_batch);
+}
+
+/* Leave out axes of one element and join axes that run on into each other, so that fewer programs serve more products. */
+static void join_axes(clgrad_matmul_desc *d)
+{
+    int32_t kept = 0;
+    for (int32_t x = 0; x < d->num_batch; x++) {
+        if (d->batch_dims[x] == 1) continue;
+        const bool joins = kept > 0 && d->a_batch[kept - 1] == d->a_batch[x] * d->batch_dims[x] &&
+                           d->b_batch[kept - 1] == d->b_batch[x] * d->batch_dims[x];
+        const int32_t to = joins ? kept - 1 : kept++;
+        d->batch_dims[to] = joins ? d->batch_dims[to] * d->batch_dims[x] : d->batch_dims[x];
+        d->a_batch[to] = d->a_batch[x], d->b_batch[to] = d->b_batch[x];
+    }
+    d->num_batch = kept;
+}
+
+static int64_t count_batches(const clgrad_matmul_desc *d)
+{
+    int64_t count = 1;
+    for (int32_t x = 0; x < d->num_batch; x++) count *= d->batch_dims[x];
+    return count;
+}
+
+static clgrad_status check(clgrad_device *dev, const clgrad_matmul_desc *d)
+{
+    clgrad_context *ctx = clgrad_device_get_context(dev);
+    if (!clgrad_dtype_is_real(d->a_dtype) || !clgrad_dtype_is_real(d->b_dtype))
+        return clgrad_fail(ctx, CLGRAD_E_DTYPE, "matmul: %s x %s is not a product of real matrices",
+                           clgrad_dtype_name(d->a_dtype), clgrad_dtype_name(d->b_dtype));
+    if ((d->a_dtype == CLGRAD_F64) != (d->b_dtype == CLGRAD_F64))
+        return clgrad_fail(ctx, CLGRAD_E_DTYPE, "matmul: %s x %s: f64 multiplies f64 alone", clgrad_dtype_name(d->a_dtype),
+                           clgrad_dtype_name(d->b_dtype));
+    if (d->a_dtype == CLGRAD_F64 && !clgrad_device_get_info(dev)->fp64)
+        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: the device has no f64");
+    if (d->m < 1 || d->n < 1 || d->k < 0 || d->cell < 0 || d->num_batch < 0 || d->num_batch > MAX_AXES || count_batches(d) < 1)
+        return clgrad_fail(ctx, CLGRAD_E_ARG, "matmul: an empty product, a negative size or more than %d batch axes", MAX_AXES);
+    return CLGRAD_OK;
+}
+
+/* --- decide ---------------------------------------------------------------------------------------------------------- */
+
+/* Vectors that a row of the tile holds: the most that repeats little work at the right edge. */
+static int64_t choose_vectors(int64_t n, int64_t lanes, int64_t most)
+{
+    int64_t vectors = most;
+    while (vectors > 1 && (vectors * lanes > n || 4 * divide_up(n, vectors * lanes) * vectors > 5 * divide_up(n, lanes))) vectors /= 2;
+    return vectors;
+}
+
+/* Register tile of the CPU form. 32 registers (wide vectors) hold 8 x 2 or, where a's rows are neighbours and one pointer serves
+ * them, 12 x 2 sums; 16 registers 6 x 2. Few rows: more vectors, since the chains must hide the latency of their sums. */
+static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, form *f)
+{
+    const bool wide = lanes >= (f->f64 ? 8 : 16);
+    f->lanes = min_i64(lanes, power_below(d->n));
+    f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
+    f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? 16 : d->a_row == 1 ? 12 : 8;
+    if (d->m < 2 * f->rows) f->rows = power_below(min_i64(d->m, 8)); /* few forms: each costs a build */
+}
+
+static packing choose_packing(const clgrad_matmul_desc *d, const form *f)
+{
+    if (d->n == 1) return IN_PLACE;
+    if (d->b_col != 1) return d->b_row == 1 && f->lanes > 1 ? TRANSPOSED : GATHERED;
+    const int64_t reuse = divide_up(d->m, f->rows);
+    const bool conflicts = d->b_row * (int64_t)clgrad_dtype_bytes(d->b_dtype) % 1024 == 0; /* rows share few sets of the cache */
+    const bool decodes = d->b_dtype == CLGRAD_F16 || d->b_dtype == CLGRAD_BF16;
+    return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? COPIED : IN_PLACE;
+}
+
+/* Depth of the packed panel, and the tiles whose state waits for the next panel. False: local memory is too small. */
+static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *f)
+{
+    const int64_t scalar = f->f64 ? 8 : 4, tile_bytes = f->rows * f->columns * scalar * f->levels;
+    const int64_t most = d->m <= f->rows ? SHORT_PANEL_BYTES : PANEL_BYTES;
+    f->depth = f->tiles = 1;
+    if (f->pack == IN_PLACE) return tile_bytes <= (int64_t)local_bytes;
+    f->depth = min_i64(power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar)), d->k <= 128 ? 128 : d->k <= 512 ? 512 : INT64_MAX);
+    if (f->cell) f->depth = max_i64(f->depth / f->cell, 1) * f->cell;
+    if (f->depth < d->k) f->tiles = max_i64(2, min_i64(MAX_TILES, min_i64(STATE_BYTES, (int64_t)local_bytes / 2) / tile_bytes));
+    return f->depth * f->columns * scalar + f->tiles * tile_bytes <= (int64_t)local_bytes;
+}
+
+static void choose_cells(const clgrad_matmul_desc *d, form *f)
+{
+    const int64_t cells = d->cell ? divide_up(d->k, d->cell) : 1;
+    f->cell = cells > 1 ? d->cell : 0;
+    f->levels = 1;
+    if (cells > 1)
+        for (f->levels = 4; cells >> f->levels; f->levels *= 2) continue;
+}
+
+static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options, form *f)
+{
+    int64_t lanes = f->f64 ? info->double_width : info->float_width;
+    lanes = power_below(min_i64(options->width ? options->width : lanes, 16));
+    f->swap = d->n < 4 && d->m >= 4 * d->n && lanes > 1;
+    if (f->swap) exchange(d);
+    choose_tile(d, lanes, f);
+    if (options->tile_m) f->rows = min_i64(options->tile_m, d->m);
+    if (options->tile_n) f->vectors = max_i64(1, min_i64(options->tile_n, d->n) / f->lanes);
+    f->columns = f->lanes * f->vectors;
+    choose_cells(d, f);
+    f->pack = choose_packing(d, f);
+    return choose_depth(d, info->local_bytes, f);
+}
+
+/* 16 x 16 work-items of 4 x 4 sums where the product and the device are large enough; a line of work-items for a vector. */
+static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options, form *f)
+{
+    const bool large = d->m >= 64 && d->n >= 64 && info->max_work_group >= 256;
+    const int64_t side = large ? 16 : info->max_work_group >= 64 ? 8 : info->max_work_group >= 16 ? 4 : 1;
+    f->items_i = d->m == 1 ? 1 : d->n == 1 ? side * side : side;
+    f->items_j = d->n == 1 ? 1 : d->m == 1 ? side * side : side;
+    f->rows = options->tile_m ? options->tile_m : d->m == 1 ? 1 : d->m <= 2 * side ? 2 : 4;
+    f->columns = options->tile_n ? options->tile_n : d->n == 1 ? 1 : d->n <= 2 * side ? 2 : 4;
+    f->lanes = f->vectors = f->tiles = 1;
+    choose_cells(d, f);
+    const int64_t scalar = f->f64 ? 8 : 4, line = f->rows * f->items_i + f->columns * f->items_j + 2;
+    f->depth = min_i64(16, power_below((int64_t)info->local_bytes / (line * scalar)));
+    if (f->cell)
+        while (f->cell % f->depth) f->depth--;
+    return f->depth * line * scalar <= (int64_t)info->local_bytes;
+}
+
+static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, form *f)
+{
+    const clgrad_device_info *info = clgrad_device_get_info(dev);
+    clgrad_context *ctx = clgrad_device_get_context(dev);
+    *f = (form){ .f64 = d->a_dtype == CLGRAD_F64 };
+    if (options->matmul == CLGRAD_VARIANT_CLBLAST)
+        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: CLBlast cannot serve this product");
+    /* A CPU device that prefers scalars vectorises over work-items itself, as llvmpipe does: the GPU form suits it. */
+    f->gpu = options->matmul == CLGRAD_VARIANT_GPU ||
+             (options->matmul == CLGRAD_VARIANT_AUTO && (info->kind != CLGRAD_DEVICE_CPU || info->float_width < 2));
+    const bool fits = f->gpu ? decide_gpu(d, info, options, f) : decide_cpu(d, info, options, f);
+    if (fits) return CLGRAD_OK;
+    return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a tile of %lld x %lld and cells of %lld exceed %llu bytes of local memory",
+                       (long long)f->rows, (long long)f->columns, (long long)f->cell, (unsigned long long)info->local_bytes);
+}
+
+/* --- divide ------------------------------------------------------------------------------------------------------------ */
+
+/* One group below about 10 us of work: waking a second thread costs more. Else a few groups a compute unit, for balance. */
+static int64_t count_groups(const clgrad_matmul_desc *d, uint32_t compute_units)
+{
+    const double flops = 2.0 * (double)d->m * (double)d->n * (double)max_i64(d->k, 1) * (double)count_batches(d);
+    const double bytes = (double)(d->m * d->k + d->k * d->n + d->m * d->n) * 4.0 * (double)count_batches(d);
+    const double us = flops / 200e3 + bytes / 50e3;
+    return us < 10.0 ? 1 : (int64_t)compute_units * 8;
+}
+
+/* Shares of the tiles along one axis: at most `parts` groups, each a whole number of tiles. */
+static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
+{
+    const int64_t tiles = divide_up(extent, tile), each = divide_up(tiles, min_i64(*parts, tiles));
+    *parts = divide_up(*parts, divide_up(tiles, each));
+    return each * tile;
+}
+
+static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
+                       clgrad_matmul_launch *out)
+{
+    int64_t parts = count_groups(d, info->compute_units);
+    p->batches = share(p->num_batches, 1, &parts);
+    if (f->pack != IN_PLACE) p->columns = share(d->n, f->columns, &parts); /* a panel is packed once for all rows */
+    p->rows = share(d->m, f->rows, &parts);
+    if (f->pack == IN_PLACE) p->columns = share(d->n, f->columns, &parts);
+    if (f->tiles > 1) p->rows = min_i64(p->rows, f->tiles * f->rows);
+    out->dims = 3;
+    out->global[0] = (size_t)divide_up(d->m, p->rows);
+    out->global[1] = (size_t)divide_up(d->n, p->columns);
+    out->global[2] = (size_t)divide_up(p->num_batches, p->batches);
+    out->local[0] = out->local[1] = out->local[2] = 1;
+}
+
+static void divide_gpu(const clgrad_matmul_desc *d, const form *f, params *p, clgrad_matmul_launch *out)
+{
+    out->dims = 3;
+    out->local[0] = (size_t)f->items_j, out->local[1] = (size_t)f->items_i, out->local[2] = 1;
+    out->global[0] = (size_t)divide_up(d->n, f->columns * f->items_j) * out->local[0];
+    out->global[1] = (size_t)divide_up(d->m, f->rows * f->items_i) * out->local[1];
+    out->global[2] = (size_t)min_i64(p->num_batches, 65535);
+}
+
+static void fill_params(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, clgrad_matmul_launch *out)
+{
+    params p = { .m = d->m, .n = d->n, .k = d->k, .a_row = d->a_row, .a_col = d->a_col, .a_offset = d->a_offset, .b_row = d->b_row,
+                 .b_col = d->b_col, .b_offset = d->b_offset, .num_batches = count_batches(d) };
+    const size_t rank = (size_t)d->num_batch;
+    memcpy(p.axes, d->batch_dims, rank * sizeof *p.axes);
+    memcpy(p.axes + rank, d->a_batch, rank * sizeof *p.axes);
+    memcpy(p.axes + 2 * rank, d->b_batch, rank * sizeof *p.axes);
+    if (f->gpu) divide_gpu(d, f, &p, out);
+    else divide_cpu(d, info, f, &p, out);
+    out->params_bytes = offsetof(params, axes) + 3 * rank * sizeof *p.axes;
+    memcpy(out->params, &p, out->params_bytes);
+}
+
+/* --- write ------------------------------------------------------------------------------------------------------------- */
+
+/* Statements as the body of a macro: every line but the last ends in a backslash. */
+static void write_macro(clgrad_text *text, const char *name, const char *body)
+{
+    clgrad_text_append(text, "#define %s ", name);
+    for (const char *end; (end = strchr(body, '\n')); body = end + 1)
+        clgrad_text_append(text, "%.*s \\\n", (int)(end - body), body);
+    clgrad_text_append(text, "%s\n", body);
+}
+
+/* MM_A_TYPE, MM_LOAD_A and MM_LOADV_A, or those of B: how an element and `lanes` of them are decoded. */
+static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int64_t lanes)
+{
+    char n[8] = "";
+    if (lanes > 1) snprintf(n, sizeof n, "%d", (int)lanes);
+    const char *const type = dtype == CLGRAD_F64 ? "double" : dtype == CLGRAD_F16 ? "half" : dtype == CLGRAD_BF16 ? "ushort" : "float";
+    clgrad_text_append(text, "#define MM_%c_TYPE %s\n", operand, type);
+    if (dtype == CLGRAD_F16)
+        clgrad_text_append(text, "#define MM_LOAD_%c(q) vload_half(0, q)\n#define MM_LOADV_%c(q) vload_half%s(0, q)\n", operand, operand, n);
+    else if (dtype == CLGRAD_BF16)
+        clgrad_text_append(text, "#define MM_LOAD_%c(q) as_float((uint)*(q) << 16)\n"
+                                 "#define MM_LOADV_%c(q) as_float%s(convert_uint%s(%s%s(0, q)) << 16)\n",
+                           operand, operand, n, n, "vload", lanes > 1 ? n : "1");
+    else
+        clgrad_text_append(text, "#define MM_LOAD_%c(q) (*(q))\n#define MM_LOADV_%c(q) vload%s(0, q)\n", operand, operand, lanes > 1 ? n : "1");
+    if (lanes == 1) clgrad_text_append(text, "#define vload1(i, q) (q)[i]\n");
+}
+
+static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
+{
+    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n#define MM_SWAP %d\n",
+                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap);
+    clgrad_text_append(text, "#define MM_VECTOR %s%.0d\n", f->f64 ? "double" : "float", f->lanes > 1 ? (int)f->lanes : 0);
+    clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row", d->a_col == 1 ? "1" : "mm->a_col");
+    if (f->lanes == d->width && f->lanes > 1 && !f->swap) write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
+}
+
+static void write_gpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
+{
+    clgrad_text_append(text, "#define MM_COLUMNS %d\n#define MM_ITEMS_I %d\n#define MM_ITEMS_J %d\n", (int)f->columns, (int)f->items_i,
+                       (int)f->items_j);
+    clgrad_text_append(text, "#define MM_A_ALONG_Q %d\n#define MM_B_ALONG_Q %d\n", d->a_col == 1, d->b_row == 1 && d->b_col != 1);
+}
+
+static clgrad_status write_preamble(clgrad_context *ctx, const clgrad_matmul_desc *d, const form *f, char **preamble)
+{
+    clgrad_text text = { .ctx = ctx };
+    clgrad_text_append(&text, "#define MM_SCALAR %s\n#define MM_ROWS %d\n#define MM_DEPTH %d\n#define MM_CELL %d\n#define MM_LEVELS %d\n"
+                              "#define MM_RANK %d\n",
+                       f->f64 ? "double" : "float", (int)f->rows, (int)f->depth, (int)f->cell, (int)f->levels, (int)d->num_batch);
+    write_codec(&text, 'A', d->a_dtype, f->lanes);
+    write_codec(&text, 'B', d->b_dtype, f->lanes);
+    (f->gpu ? write_gpu : write_cpu)(&text, d, f);
+    clgrad_text_append(&text, "%s%s\n%s\n", params_text, d->epilogue_params, d->helpers);
+    write_macro(&text, "MM_EPILOGUE_ARGS", d->epilogue_args);
+    write_macro(&text, "MM_EPILOGUE_S", d->epilogue_s);
+    if (text.failed) {
+        clgrad_text_release(&text);
+        return CLGRAD_E_MEMORY;
+    }
+    *preamble = text.data;
+    return CLGRAD_OK;
+}
+
+static const clgrad_plan_options no_options = { 0 };
+
+clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options,
+                                   clgrad_matmul_launch *out)
+{
+    *out = (clgrad_matmul_launch){ 0 };
+    clgrad_matmul_desc d = *desc;
+    form f;
+    CLGRAD_TRY(check(dev, &d));
+    join_axes(&d);
+    CLGRAD_TRY(decide(dev, &d, options ? options : &no_options, &f));
+    CLGRAD_TRY(write_preamble(clgrad_device_get_context(dev), &d, &f, &out->preamble));
+    fill_params(&d, clgrad_device_get_info(dev), &f, out);
+    out->source = (clgrad_kernel_source){ .file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl", .preamble = out->preamble, .name = "matmul" };
+    snprintf(out->variant, sizeof out->variant, "%s %dx%d", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns);
+    return CLGRAD_OK;
+}
+
+uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
+{
+    clgrad_matmul_desc d = *desc;
+    form f;
+    if (check(dev, &d) != CLGRAD_OK) return 1;
+    join_axes(&d);
+    return decide(dev, &d, options ? options : &no_options, &f) == CLGRAD_OK && !f.gpu && !f.swap ? (uint32_t)f.lanes : 1;
+}
+
+void clgrad_matmul_launch_release(clgrad_context *ctx, clgrad_matmul_launch *launch)
+{
+    clgrad_free(ctx, launch->preamble);
+    *launch = (clgrad_matmul_launch){ 0 };
+}

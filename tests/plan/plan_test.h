@@ -1,0 +1,5 @@
+#pragma once
+
+#include "support/suite.h"
+
+Suite *matmul_suite(void);
