@@ -44,14 +44,14 @@ typedef struct clgrad_kernel_source {
     const char *file;     /* template under cl/, "map.cl"; found by the kernel search */
     const char *preamble; /* #defines and generated functions, put before the template's text */
     const char *name;     /* kernel function */
-    bool with_math;       /* put math.cl and codec.cl (macros of our own functions) between the prologue and the preamble */
+    bool with_math;       /* put constants.cl, math.cl, codec.cl (macros of our own functions) between prologue and preamble */
 } clgrad_kernel_source;
 
 /* Build, or fetch from the program cache, and make a kernel with arguments of its own (two kernels of one program share
  * nothing mutable). Programs are kept per device and shared by equal text. The device adds to every text, in this order: a
  * prologue (`#pragma OPENCL FP_CONTRACT OFF`, extension pragmas for fp64/fp16 where probed, `#define CLGRAD_FMA 0/1`,
- * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`), math.cl and codec.cl
- * if asked for, the preamble, `#line 1 "<file>"`, the template. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
+ * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`), the files of
+ * with_math if asked for, the preamble, `#line 1 "<file>"`, the template. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
 clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_source *source, clgrad_kernel **out);
 void clgrad_kernel_release(clgrad_kernel **kernel);
 /* Arguments keep the buffer alive until replaced or the kernel is released. */

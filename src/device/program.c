@@ -32,14 +32,16 @@ static clgrad_status append_file(clgrad_context *ctx, const char *file, clgrad_t
     return CLGRAD_OK;
 }
 
+static const char *const math_files[] = { "constants.cl", "math.cl", "codec.cl" };
+
 clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source *source, char **out)
 {
     clgrad_text text = { .ctx = dev->ctx };
     clgrad_status status = CLGRAD_OK;
     *out = NULL;
     append_prologue(dev, &text);
-    if (source->with_math) status = append_file(dev->ctx, "math.cl", &text);
-    if (source->with_math && !status) status = append_file(dev->ctx, "codec.cl", &text);
+    for (size_t i = 0; source->with_math && !status && i < CLGRAD_COUNT(math_files); i++)
+        status = append_file(dev->ctx, math_files[i], &text);
     if (source->preamble) clgrad_text_append(&text, "#line 1 \"preamble\"\n%s\n", source->preamble);
     if (!status) status = append_file(dev->ctx, source->file, &text);
     if (!status && text.failed) status = CLGRAD_E_MEMORY;

@@ -28,6 +28,7 @@ TWIN_AS(ulong, ulong_of_long, long)
 #define sqrt(x) _Generic((x), float: sqrtf, default: sqrt)(x)
 #define floor(x) _Generic((x), float: floorf, default: floor)(x)
 
+#include "../../cl/constants.cl"
 #include "../../cl/math.cl"
 
 CLGRAD_MATH_F32(float, int)

@@ -92,7 +92,7 @@ static double argument(int i, int which)
 {
     static const double special[] = { 0, -0.0, 1, -1, 0.5, INFINITY, -INFINITY, NAN, 2, -2, 0x1p-149, -0x1p-126, 88.8, -103.9, 1e5, 3 };
     if (i < 256) return special[which ? i / 16 : i % 16];
-    if (i % 2) return ((double)((unsigned)(i * (which ? 40503 : 2654435)) % 65536) / 32768 - 1) * (which ? 8 : 30);
+    if (i % 2) return ((double)((unsigned)i * (which ? 40503u : 2654435u) % 65536) / 32768 - 1) * (which ? 8 : 30);
     const uint32_t code = (uint32_t)i * (which ? 2246822519u : 1048583u);
     float x;
     memcpy(&x, &code, sizeof x);
@@ -193,7 +193,7 @@ END_TEST
 /* Text that is the same for every width: N is the width or nothing, COUNT the vectors, OF(exp) clgrad_exp_floatN. */
 static void append_names(clgrad_text *text, int width)
 {
-    char n[8] = "";
+    char n[16] = "";
     if (width > 1) snprintf(n, sizeof n, "%d", width);
     clgrad_text_append(text, "#define N %s\n#define COUNT %d\n", n, COUNT / width);
     clgrad_text_append(text, "#define JOIN_(a, b) a##b\n#define JOIN(a, b) JOIN_(a, b)\n#define TYPE(name) JOIN(name, N)\n"
