@@ -6,7 +6,8 @@
  * The only header with OpenCL types; not part of clgrad/clgrad.h. Ownership: what you hand over stays yours. clgrad
  * retains it while it uses it and releases it exactly as often; functions whose name has _get_cl_ return handles that
  * are borrowed: retain them to keep them longer than the object you asked. clgrad never waits on your queue except in
- * calls that say they wait (reads, finish, event_wait), and when a device with unfinished writes is released.
+ * calls that say they wait (reads, writes over 64 MiB, finish, event_wait), and when a device with unfinished writes is
+ * released.
  */
 
 #ifndef CL_TARGET_OPENCL_VERSION

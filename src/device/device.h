@@ -21,8 +21,8 @@ void clgrad_buffer_release(clgrad_buffer **buffer);
 size_t clgrad_buffer_bytes(const clgrad_buffer *buffer);
 clgrad_device *clgrad_buffer_device(const clgrad_buffer *buffer);
 
-/* Copies between host and device; offsets and sizes in bytes, checked. `write` without wait copies `src` first (or stages
- * it) so that the caller may reuse it at once; `read` always waits. */
+/* Copies between host and device; offsets and sizes in bytes, checked. `write` copies `src` first, so that the caller may
+ * reuse it at once (over 64 MiB it waits instead); `read` always waits. */
 clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
 /* As write, but `src` must stay untouched until the queue has passed it: no copy is made. */
 clgrad_status clgrad_buffer_write_kept(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);

@@ -2,7 +2,7 @@
 
 #include "device/cl_device.h"
 
-/* Past this, a write waits for earlier ones rather than hold more copies. */
+/* Past this, a write waits for earlier ones rather than hold more copies; a single larger one is not copied but waited for. */
 static const size_t staged_limit = (size_t)64 << 20;
 
 static clgrad_status check_range(clgrad_buffer *buffer, size_t offset, size_t bytes, const char *what)
@@ -60,11 +60,19 @@ static clgrad_status make_room(clgrad_device *dev, size_t bytes)
     return clgrad_reserve(dev->ctx, &dev->staged, &dev->staged_capacity, dev->num_staged + 1, sizeof *dev->staged);
 }
 
+static clgrad_status write_and_wait(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes)
+{
+    clgrad_device *dev = buffer->dev;
+    const cl_int err = dev->cl.EnqueueWriteBuffer(dev->queue, buffer->mem, CL_TRUE, offset, bytes, src, 0, NULL, NULL);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(dev, err, "clEnqueueWriteBuffer", "a buffer");
+}
+
 clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes)
 {
     clgrad_device *dev = buffer->dev;
     CLGRAD_TRY(check_range(buffer, offset, bytes, "write"));
     if (bytes == 0) return CLGRAD_OK;
+    if (bytes > staged_limit) return write_and_wait(buffer, offset, src, bytes);
     CLGRAD_TRY(make_room(dev, bytes));
     void *copy = clgrad_resize(dev->ctx, NULL, bytes, 1);
     if (!copy) return CLGRAD_E_MEMORY;

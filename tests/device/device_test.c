@@ -52,6 +52,31 @@ START_TEST(bytes_go_in_and_out)
 }
 END_TEST
 
+START_TEST(large_writes_arrive)
+{
+    if (!test_device()) return;
+    const size_t part = (size_t)40 << 20, whole = 2 * part; /* two parts exceed what is staged, as does the whole */
+    if (clgrad_device_get_info(test_device())->allocation_bytes < whole) return;
+    clgrad_buffer *buffer;
+    unsigned char *data = malloc(whole), last[2];
+    ck_assert_ptr_nonnull(data);
+    ck_assert_int_eq(clgrad_buffer_create(test_device(), whole, &buffer), CLGRAD_OK);
+    memset(data, 1, whole);
+    ck_assert_int_eq(clgrad_buffer_write(buffer, 0, data, part), CLGRAD_OK);
+    memset(data, 2, whole);
+    ck_assert_int_eq(clgrad_buffer_write(buffer, part, data, part), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_read(buffer, part - 1, last, 2), CLGRAD_OK);
+    ck_assert(last[0] == 1 && last[1] == 2);
+    memset(data, 3, whole);
+    ck_assert_int_eq(clgrad_buffer_write(buffer, 0, data, whole), CLGRAD_OK);
+    memset(data, 4, whole);
+    ck_assert_int_eq(clgrad_buffer_read(buffer, whole - 2, last, 2), CLGRAD_OK);
+    ck_assert(last[0] == 3 && last[1] == 3);
+    clgrad_buffer_release(&buffer);
+    free(data);
+}
+END_TEST
+
 START_TEST(ranges_are_checked)
 {
     if (!test_device()) return;
@@ -112,6 +137,7 @@ static Suite *device_suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, device_is_described);
     tcase_add_test(tests, bytes_go_in_and_out);
+    tcase_add_test(tests, large_writes_arrive);
     tcase_add_test(tests, ranges_are_checked);
     tcase_add_test(tests, memory_is_counted_and_used_again);
     tcase_add_test(tests, marks_and_waits);
@@ -119,4 +145,6 @@ static Suite *device_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { select_suite }, { cache_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { fault_suite }, { NULL } };
+const test_suite test_suites[] = {
+    { select_suite }, { cache_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { fault_suite }, { NULL },
+};

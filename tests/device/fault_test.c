@@ -3,7 +3,8 @@
 
 #define _GNU_SOURCE /* mkdtemp */
 
-#include "device/device.h"
+#include "clgrad/opencl.h"
+#include "device/cl_device.h"
 #include "device_test.h"
 #include "support/cl_fault.h"
 #include "support/device.h"
@@ -12,8 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char dir[64], cache_dir[96], file[96];
-static bool with_cache;
+static char dir[64], cache_dir[96], file[96], trace[96];
+static bool with_cache, with_profile;
+/* A caller's objects, for the program over adopted ones; NULL for a program that opens its own device. */
+static clgrad_opencl_handles handles;
+static cl_mem their_memory;
 
 static void setup(void)
 {
@@ -22,6 +26,9 @@ static void setup(void)
     unsetenv("CLGRAD_CACHE");
     snprintf(cache_dir, sizeof cache_dir, "%s/cache", dir);
     snprintf(file, sizeof file, "%s/twice.cl", dir);
+    snprintf(trace, sizeof trace, "%s/trace.json", dir);
+    with_cache = with_profile = false;
+    handles = (clgrad_opencl_handles)CLGRAD_OPENCL_HANDLES_INIT;
     FILE *out = fopen(file, "w");
     ck_assert_ptr_nonnull(out);
     fputs("/* clgrad-template 1 */\nkernel void twice(global float *x) { x[get_global_id(0)] *= 2.0f; }\n", out);
@@ -92,6 +99,31 @@ static clgrad_status use_device(clgrad_device *dev)
     return status;
 }
 
+/* What only a program with a caller's objects does. */
+static clgrad_status use_theirs(clgrad_device *dev)
+{
+    clgrad_buffer *buffer;
+    clgrad_event *adopted = NULL;
+    cl_event mark = NULL;
+    CLGRAD_TRY(clgrad_buffer_adopt(dev, their_memory, &buffer));
+    clgrad_status status = clgrad_buffer_fill(buffer, 0, 8, &(uint32_t){ 5 }, 4);
+    if (!status) status = clgrad_device_mark_event(dev, &mark);
+    if (!status) status = clgrad_device_wait_for_events(dev, 1, &mark);
+    if (!status) status = clgrad_event_adopt(dev, mark, &adopted);
+    if (!status) status = clgrad_event_wait(adopted);
+    if (mark) dev->cl.ReleaseEvent(mark);
+    clgrad_event_release(&adopted);
+    clgrad_buffer_release(&buffer);
+    return status;
+}
+
+static clgrad_status open_device(clgrad_context *ctx, clgrad_device **dev)
+{
+    clgrad_device_options options = CLGRAD_DEVICE_OPTIONS_INIT;
+    options.profiling = with_profile;
+    return handles.queue ? clgrad_device_adopt(ctx, &handles, &options, dev) : clgrad_device_open(ctx, &options, dev);
+}
+
 static clgrad_status run_program(test_memory *memory, char *text, size_t bytes)
 {
     const clgrad_allocator allocator = test_memory_allocator(memory);
@@ -102,8 +134,10 @@ static clgrad_status run_program(test_memory *memory, char *text, size_t bytes)
     options.kernel_dir = dir;
     options.cache_dir = with_cache ? cache_dir : "";
     CLGRAD_TRY(clgrad_context_create(&options, &ctx));
-    clgrad_status status = clgrad_device_open(ctx, NULL, &dev);
+    clgrad_status status = open_device(ctx, &dev);
     if (!status) status = use_device(dev);
+    if (!status && with_profile) status = clgrad_device_write_trace(dev, trace);
+    if (!status && handles.queue) status = use_theirs(dev);
     clgrad_device_release(&dev);
     snprintf(text, bytes, "%s", clgrad_error_text(ctx));
     /* a failure has a sentence and is kept; what was tolerated leaves no trace */
@@ -145,31 +179,13 @@ static void fail_each_call(void)
         }
         failures += status != CLGRAD_OK;
         ck_assert_msg(status == CLGRAD_OK || status == allowed[code] || status == CLGRAD_E_DEVICE ||
-                          status == CLGRAD_E_DEVICE_LOST || status == CLGRAD_E_NO_DEVICE || status == CLGRAD_E_BUILD,
+                          status == CLGRAD_E_DEVICE_LOST || status == CLGRAD_E_NO_DEVICE || status == CLGRAD_E_BUILD ||
+                          (handles.queue && status == CLGRAD_E_ARG), /* handles that do not answer */
                       "call %zu (%s) returning %d gave %s: %s", k, test_cl_state.failed, codes[code],
                       clgrad_status_name(status), text);
     }
     ck_assert_uint_ge(failures, 20);
 }
-
-START_TEST(each_opencl_call_fails)
-{
-    if (no_device()) return;
-    with_cache = false;
-    fail_each_call();
-}
-END_TEST
-
-START_TEST(each_opencl_call_fails_with_a_cache)
-{
-    if (no_device()) return;
-    char text[CLGRAD_MESSAGE_BYTES];
-    test_memory memory = { 0 };
-    with_cache = true;
-    for (int run = 0; run < 2; run++) ck_assert_msg(run_program(&memory, text, sizeof text) == CLGRAD_OK, "%s", text);
-    fail_each_call();
-}
-END_TEST
 
 static void fail_each_allocation(bool persistent)
 {
@@ -191,6 +207,51 @@ static void fail_each_allocation(bool persistent)
     }
     ck_assert_uint_ge(failures, 20);
 }
+
+START_TEST(each_opencl_call_fails)
+{
+    if (no_device()) return;
+    fail_each_call();
+}
+END_TEST
+
+START_TEST(each_opencl_call_fails_while_profiling)
+{
+    if (no_device()) return;
+    with_profile = true;
+    fail_each_call();
+    fail_each_allocation(false);
+}
+END_TEST
+
+START_TEST(each_opencl_call_fails_over_their_objects)
+{
+    if (!test_device()) return;
+    cl_int err;
+    clgrad_device *owner = test_device();
+    handles.context = owner->context;
+    handles.queue = owner->cl.CreateCommandQueue(owner->context, owner->record.id, 0, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    their_memory = owner->cl.CreateBuffer(owner->context, CL_MEM_READ_WRITE, 64, NULL, &err);
+    ck_assert_int_eq(err, CL_SUCCESS);
+    fail_each_call();
+    fail_each_allocation(false);
+    owner->cl.ReleaseMemObject(their_memory);
+    owner->cl.ReleaseCommandQueue(handles.queue);
+    test_device_close();
+}
+END_TEST
+
+START_TEST(each_opencl_call_fails_with_a_cache)
+{
+    if (no_device()) return;
+    char text[CLGRAD_MESSAGE_BYTES];
+    test_memory memory = { 0 };
+    with_cache = true;
+    for (int run = 0; run < 2; run++) ck_assert_msg(run_program(&memory, text, sizeof text) == CLGRAD_OK, "%s", text);
+    fail_each_call();
+}
+END_TEST
 
 START_TEST(each_allocation_fails)
 {
@@ -280,6 +341,8 @@ Suite *fault_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, each_opencl_call_fails);
     tcase_add_test(tests, each_opencl_call_fails_with_a_cache);
+    tcase_add_test(tests, each_opencl_call_fails_while_profiling);
+    tcase_add_test(tests, each_opencl_call_fails_over_their_objects);
     tcase_add_test(tests, each_allocation_fails);
     tcase_add_test(tests, a_failed_wait_loses_the_device);
     tcase_add_test(tests, a_failed_event_of_another_is_no_loss);
