@@ -156,6 +156,23 @@ START_TEST(powers_keep_their_bound)
 }
 END_TEST
 
+/* C99 annex F on a grid of special values: the C library's pow gives the same number, sign and NaN. */
+START_TEST(powers_of_special_values_are_those_of_c99)
+{
+    static const double grid[] = { 0,    -0.0, 1,   -1,       0.5,       -0.5, 2,      -2,       3,       -3,      2.5,
+                                   -2.5, 1e30, -1e30, INFINITY, -INFINITY, NAN,  0x1p23, 0x1p24 + 2, 8388607, -8388607 };
+    const clgrad_ref_arithmetic *const forms[] = { &clgrad_ref_f32_fused, &clgrad_ref_f32_unfused, &clgrad_ref_f64_fused };
+    for (size_t k = 0; k < CLGRAD_COUNT(forms) * CLGRAD_COUNT(grid) * CLGRAD_COUNT(grid); k++) {
+        const clgrad_ref_arithmetic *arithmetic = forms[k % CLGRAD_COUNT(forms)];
+        double x = grid[k / CLGRAD_COUNT(forms) % CLGRAD_COUNT(grid)], y = grid[k / CLGRAD_COUNT(forms) / CLGRAD_COUNT(grid)];
+        if (arithmetic->single) x = (float)x, y = (float)y;
+        const double got = arithmetic->map(CLGRAD_OP_POW, x, y), want = pow(x, y);
+        ck_assert_msg(ulps(got, want, arithmetic->single) <= bound_of(CLGRAD_OP_POW) && (isnan(got) || !signbit(got) == !signbit(want)),
+                      "pow(%g, %g) is %g, not %g", x, y, got, want);
+    }
+}
+END_TEST
+
 /* Negative control: an exp that is off by 2^-20 of itself, an erf cut off early, and a sine of a rounded angle are seen. */
 static double bad_map(clgrad_op op, double a, double b)
 {
@@ -204,6 +221,7 @@ Suite *ref_math_suite(void)
     TCase *tests = tcase_create("math");
     tcase_add_loop_test(tests, functions_keep_their_bounds, 0, (int)CLGRAD_COUNT(functions));
     tcase_add_loop_test(tests, powers_keep_their_bound, 0, 4);
+    tcase_add_test(tests, powers_of_special_values_are_those_of_c99);
     tcase_add_test(tests, errors_are_seen);
     tcase_add_test(tests, huge_angles_stay_sane);
     tcase_add_test(tests, signs_of_zero_are_kept);
