@@ -52,7 +52,8 @@ CLGRAD_API void clgrad_safetensors_get_metadata(const clgrad_safetensors *file, 
                                                 const char **value);
 CLGRAD_API const char *clgrad_safetensors_metadata(const clgrad_safetensors *file, const char *key);
 
-/** Copy the values of one entry of this file. CLGRAD_E_ARG: bytes is not the entry's. CLGRAD_E_UNSUPPORTED: clgrad lacks the type. */
+/** Copy the values of one entry of this file. CLGRAD_E_ARG: bytes is not the entry's. CLGRAD_E_UNSUPPORTED: clgrad lacks its
+ *  type. */
 CLGRAD_API clgrad_status clgrad_safetensors_read(const clgrad_safetensors *file, const clgrad_safetensors_entry *entry,
                                                  void *data, size_t bytes);
 /** As read, into a fresh array. */

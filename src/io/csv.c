@@ -25,8 +25,6 @@ typedef struct csv_reader {
     size_t target_capacity, line_capacity;
 } csv_reader;
 
-/* --- messages ------------------------------------------------------------------------------------------------------- */
-
 static clgrad_status fail_cell(const csv_reader *r, uint64_t line, size_t column, const char *text, const char *what)
 {
     char name[CLGRAD_SHOWN_BYTES], shown[CLGRAD_SHOWN_BYTES];
@@ -50,8 +48,6 @@ static const char *list_columns(const csv_reader *r, char *list, size_t bytes)
     return list;
 }
 
-/* --- fields ------------------------------------------------------------------------------------------------------- */
-
 static bool is_missing(const char *text)
 {
     static const char *const marks[] = { "", "?", "NA", "na", "N/A", "nan", "NaN", "NAN" };
@@ -71,8 +67,6 @@ static bool fits(clgrad_dtype dtype, double value)
 {
     return dtype == CLGRAD_F64 || (float)value - (float)value == 0; /* infinite otherwise */
 }
-
-/* --- columns ------------------------------------------------------------------------------------------------------ */
 
 static clgrad_status find_target(csv_reader *r, const char *target)
 {
@@ -129,8 +123,6 @@ static clgrad_status take_first_record(csv_reader *r)
                               r->options->num_fill, r->out->num_features);
     return r->has_header ? clgrad_csv_text_next(&r->text) : CLGRAD_OK;
 }
-
-/* --- rows ----------------------------------------------------------------------------------------------------------- */
 
 static clgrad_status take_feature(csv_reader *r, size_t column, size_t at)
 {
@@ -190,8 +182,6 @@ static clgrad_status take_rows(csv_reader *r)
     }
     return r->num_rows ? CLGRAD_OK : clgrad_io_fail(r->ctx, CLGRAD_E_FORMAT, r->path, "there is no row of values");
 }
-
-/* --- missing values ----------------------------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -254,8 +244,6 @@ static clgrad_status impute(const csv_reader *r)
     clgrad_free(r->ctx, column);
     return status;
 }
-
-/* --- the target ----------------------------------------------------------------------------------------------------- */
 
 static const char *target_text(const csv_reader *r, size_t row) { return r->targets + r->target_at[row]; }
 
@@ -340,8 +328,6 @@ static clgrad_status finish_target(csv_reader *r)
                                    &r->out->target));
     return numeric ? take_numbers(r) : take_labels(r);
 }
-
-/* --- the whole ------------------------------------------------------------------------------------------------------ */
 
 /* The header's texts become the result's names. */
 static clgrad_status hand_over_names(csv_reader *r)

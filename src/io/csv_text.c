@@ -2,8 +2,6 @@
 
 enum { INPUT_BYTES = 65536, LARGEST_RECORD = 1 << 26, MOST_FIELDS = 1 << 20, END = -1 };
 
-/* --- characters ---------------------------------------------------------------------------------------------------- */
-
 static clgrad_status refill(clgrad_csv_text *c)
 {
     c->input_at = 0;
@@ -24,8 +22,6 @@ static clgrad_status fail_here(const clgrad_csv_text *c, const char *what)
 {
     return clgrad_io_fail(c->ctx, CLGRAD_E_FORMAT, c->path, "line %llu: %s", (unsigned long long)c->line, what);
 }
-
-/* --- separators ---------------------------------------------------------------------------------------------------- */
 
 static bool is_blank(int c) { return c == ' ' || c == '\t'; }
 
@@ -77,8 +73,6 @@ void clgrad_csv_text_release(clgrad_csv_text *c)
     clgrad_free(c->ctx, c->fields);
     c->input = NULL, c->text = NULL, c->fields = NULL;
 }
-
-/* --- fields -------------------------------------------------------------------------------------------------------- */
 
 static clgrad_status append(clgrad_csv_text *c, char byte)
 {
@@ -150,8 +144,6 @@ static clgrad_status take_field(clgrad_csv_text *c)
     CLGRAD_TRY(append(c, '\0'));
     return clgrad_utf8_valid(c->text + begin, bytes) ? CLGRAD_OK : fail_here(c, "text that is not UTF-8");
 }
-
-/* --- records ------------------------------------------------------------------------------------------------------- */
 
 /* Step over the end of a line; *more says whether another field follows. */
 static clgrad_status end_field(clgrad_csv_text *c, bool *more)

@@ -41,8 +41,6 @@ static clgrad_status bad_header(const npy_reader *r, const char *what)
     return clgrad_io_fail(r->ctx, CLGRAD_E_FORMAT, r->path, "damaged NPY header: %s", what);
 }
 
-/* --- the header's text ----------------------------------------------------------------------------------------- */
-
 static void skip_blanks(npy_reader *r)
 {
     while (r->next < r->end && (*r->next == ' ' || *r->next == '\n' || *r->next == '\t')) r->next++;
@@ -164,8 +162,6 @@ static clgrad_status resolve_type(npy_reader *r)
     r->big_endian = order == '>';
     return CLGRAD_OK;
 }
-
-/* --- reading ----------------------------------------------------------------------------------------------------- */
 
 static clgrad_status read_prefix(npy_reader *r, size_t *header_bytes)
 {
@@ -292,8 +288,6 @@ clgrad_status clgrad_npy_read(clgrad_context *ctx, const char *path, clgrad_arra
     clgrad_os_file_close(&r.file);
     return status;
 }
-
-/* --- writing ------------------------------------------------------------------------------------------------------- */
 
 static const char *descr_of(clgrad_dtype dtype)
 {

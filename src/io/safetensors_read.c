@@ -3,144 +3,17 @@
 
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
-#define NO_TYPE CLGRAD_DTYPE_COUNT
-const clgrad_safetensors_type clgrad_safetensors_types[] = {
-    { "BOOL", 8, NO_TYPE },        { "F4", 4, NO_TYPE },          { "F6_E2M3", 6, NO_TYPE },  { "F6_E3M2", 6, NO_TYPE },
-    { "U8", 8, CLGRAD_U8 },        { "I8", 8, NO_TYPE },          { "F8_E5M2", 8, NO_TYPE },  { "F8_E4M3", 8, NO_TYPE },
-    { "F8_E8M0", 8, NO_TYPE },     { "F8_E4M3FNUZ", 8, NO_TYPE }, { "F8_E5M2FNUZ", 8, NO_TYPE }, { "I16", 16, NO_TYPE },
-    { "U16", 16, NO_TYPE },        { "F16", 16, CLGRAD_F16 },     { "BF16", 16, CLGRAD_BF16 }, { "I32", 32, CLGRAD_I32 },
-    { "U32", 32, NO_TYPE },        { "F32", 32, CLGRAD_F32 },     { "C64", 64, NO_TYPE },     { "F64", 64, CLGRAD_F64 },
-    { "I64", 64, CLGRAD_I64 },     { "U64", 64, NO_TYPE },
-};
-const size_t clgrad_safetensors_num_types = CLGRAD_COUNT(clgrad_safetensors_types);
-
-typedef struct tensor_record {
-    clgrad_safetensors_entry entry; /* first, so that a caller's entry is found again */
-    char *name;
-    uint64_t begin, end; /* from the first value */
-} tensor_record;
-
-struct clgrad_safetensors {
-    clgrad_context *ctx;
-    char *path;
-    clgrad_os_file file;
-    uint64_t data_offset;
-    tensor_record *records;
-    tensor_record **by_name;
-    size_t count, record_capacity;
-    clgrad_safetensors_pair *pairs;
-    size_t num_pairs, pair_capacity;
-};
-
-static clgrad_status fail_tensor(const clgrad_safetensors *f, clgrad_status status, const char *name, const char *what)
+clgrad_status clgrad_safetensors_fail(const clgrad_safetensors *f, clgrad_status status, const char *name, const char *what)
 {
     char shown[CLGRAD_SHOWN_BYTES];
     return clgrad_io_fail(f->ctx, status, f->path, "tensor '%s': %s", clgrad_io_show(name, shown), what);
 }
 
-/* --- one entry of the header ------------------------------------------------------------------------------------- */
-
-static const clgrad_safetensors_type *find_type(const char *name)
-{
-    for (size_t i = 0; i < clgrad_safetensors_num_types; i++)
-        if (strcmp(clgrad_safetensors_types[i].name, name) == 0) return &clgrad_safetensors_types[i];
-    return NULL;
-}
-
-static clgrad_status parse_shape(const clgrad_safetensors *f, const json_t *value, tensor_record *r)
-{
-    if (!json_is_array(value)) return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "shape is no list");
-    const size_t rank = json_array_size(value);
-    if (rank > CLGRAD_MAX_RANK) return fail_tensor(f, CLGRAD_E_UNSUPPORTED, r->name, "its rank is over 8");
-    r->entry.shape.rank = (int32_t)rank;
-    for (size_t i = 0; i < rank; i++) {
-        const json_t *extent = json_array_get(value, i);
-        if (!json_is_integer(extent) || json_integer_value(extent) < 0)
-            return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "shape is no list of whole numbers");
-        r->entry.shape.dims[i] = json_integer_value(extent);
-    }
-    return CLGRAD_OK;
-}
-
-static clgrad_status parse_offsets(const clgrad_safetensors *f, const json_t *value, tensor_record *r)
-{
-    const json_t *begin = json_array_get(value, 0), *end = json_array_get(value, 1);
-    if (json_array_size(value) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
-        json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
-        return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "data_offsets is no pair of growing whole numbers");
-    r->begin = (uint64_t)json_integer_value(begin);
-    r->end = (uint64_t)json_integer_value(end);
-    return CLGRAD_OK;
-}
-
-static clgrad_status check_size(const clgrad_safetensors *f, const clgrad_safetensors_type *type, tensor_record *r)
-{
-    int64_t bits = clgrad_shape_count(&r->entry.shape);
-    if (bits < 0 || !clgrad_mul_i64(bits, type->bits, &bits))
-        return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "its extents multiply to more than fits");
-    if (bits % 8) return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "it is no whole number of bytes");
-    r->entry.bytes = (uint64_t)bits / 8;
-    if (r->end - r->begin != r->entry.bytes)
-        return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "data_offsets contradict dtype and shape");
-    return CLGRAD_OK;
-}
-
-static clgrad_status parse_tensor(const clgrad_safetensors *f, const json_t *value, tensor_record *r)
-{
-    const json_t *dtype = json_object_get(value, "dtype"), *shape = json_object_get(value, "shape"),
-                 *offsets = json_object_get(value, "data_offsets");
-    if (!json_is_object(value) || json_object_size(value) != 3 || !json_is_string(dtype) || !shape || !offsets)
-        return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "not exactly dtype, shape and data_offsets");
-    const clgrad_safetensors_type *type = find_type(json_string_value(dtype));
-    if (!type) return fail_tensor(f, CLGRAD_E_FORMAT, r->name, "dtype is none of the format's");
-    r->entry.type = type->name;
-    r->entry.dtype = type->dtype;
-    CLGRAD_TRY(parse_shape(f, shape, r));
-    CLGRAD_TRY(parse_offsets(f, offsets, r));
-    return check_size(f, type, r);
-}
-
-static clgrad_status add_tensor(clgrad_safetensors *f, const char *name, const json_t *value)
-{
-    if (!*name || strlen(name) > CLGRAD_SAFETENSORS_NAME)
-        return fail_tensor(f, CLGRAD_E_UNSUPPORTED, name, "the name is empty or over 255 bytes");
-    if (f->count == CLGRAD_SAFETENSORS_TENSORS)
-        return clgrad_io_fail(f->ctx, CLGRAD_E_UNSUPPORTED, f->path, "more than %d tensors", CLGRAD_SAFETENSORS_TENSORS);
-    CLGRAD_TRY(clgrad_reserve(f->ctx, &f->records, &f->record_capacity, f->count + 1, sizeof *f->records));
-    tensor_record *r = &f->records[f->count];
-    *r = (tensor_record){ .name = clgrad_strdup(f->ctx, name) };
-    if (!r->name) return CLGRAD_E_MEMORY;
-    f->count++;
-    r->entry.name = r->name;
-    return parse_tensor(f, value, r);
-}
-
-static clgrad_status add_metadata(clgrad_safetensors *f, json_t *object)
-{
-    const char *key;
-    json_t *value;
-    if (!json_is_object(object))
-        return clgrad_io_fail(f->ctx, CLGRAD_E_FORMAT, f->path, "__metadata__ is no table of strings");
-    json_object_foreach(object, key, value) {
-        if (!json_is_string(value))
-            return clgrad_io_fail(f->ctx, CLGRAD_E_FORMAT, f->path, "__metadata__ is no table of strings");
-        CLGRAD_TRY(clgrad_reserve(f->ctx, &f->pairs, &f->pair_capacity, f->num_pairs + 1, sizeof *f->pairs));
-        clgrad_safetensors_pair *pair = &f->pairs[f->num_pairs++];
-        pair->key = clgrad_strdup(f->ctx, key);
-        pair->value = clgrad_strdup(f->ctx, json_string_value(value));
-        if (!pair->key || !pair->value) return CLGRAD_E_MEMORY;
-    }
-    return CLGRAD_OK;
-}
-
-/* --- the whole header ---------------------------------------------------------------------------------------------- */
-
 static int compare_offsets(const void *a, const void *b)
 {
-    const tensor_record *x = a, *y = b;
+    const clgrad_safetensors_record *x = a, *y = b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     if (x->end != y->end) return x->end < y->end ? -1 : 1;
     return strcmp(x->name, y->name);
@@ -148,7 +21,7 @@ static int compare_offsets(const void *a, const void *b)
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp((*(tensor_record *const *)a)->name, (*(tensor_record *const *)b)->name);
+    return strcmp((*(clgrad_safetensors_record *const *)a)->name, (*(clgrad_safetensors_record *const *)b)->name);
 }
 
 static clgrad_status check_cover(const clgrad_safetensors *f)
@@ -156,7 +29,7 @@ static clgrad_status check_cover(const clgrad_safetensors *f)
     uint64_t at = 0;
     for (size_t i = 0; i < f->count; i++) {
         if (f->records[i].begin != at)
-            return fail_tensor(f, CLGRAD_E_FORMAT, f->records[i].name, "its values overlap others or leave a hole before them");
+            return clgrad_safetensors_fail(f, CLGRAD_E_FORMAT, f->records[i].name, "its values overlap others or leave a hole before them");
         at = f->records[i].end;
     }
     if (at == f->file.bytes - f->data_offset) return CLGRAD_OK;
@@ -167,41 +40,14 @@ static clgrad_status check_cover(const clgrad_safetensors *f)
 static clgrad_status index_records(clgrad_safetensors *f)
 {
     if (f->count) qsort(f->records, f->count, sizeof *f->records, compare_offsets);
-    CLGRAD_TRY(check_cover(f));
     f->by_name = clgrad_alloc(f->ctx, f->count, sizeof *f->by_name);
     if (!f->by_name) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < f->count; i++) f->by_name[i] = &f->records[i];
     qsort(f->by_name, f->count, sizeof *f->by_name, compare_names);
-    return CLGRAD_OK;
-}
-
-static clgrad_status take_header(clgrad_safetensors *f, json_t *header)
-{
-    const char *key;
-    json_t *value;
-    if (!json_is_object(header)) return clgrad_io_fail(f->ctx, CLGRAD_E_FORMAT, f->path, "the header is no table");
-    json_object_foreach(header, key, value) {
-        if (strcmp(key, CLGRAD_SAFETENSORS_METADATA) == 0) CLGRAD_TRY(add_metadata(f, value));
-        else CLGRAD_TRY(add_tensor(f, key, value));
-    }
-    return index_records(f);
-}
-
-static clgrad_status parse_header(clgrad_safetensors *f, const char *text, size_t bytes)
-{
-    json_error_t error;
-    if (text[0] != '{') return clgrad_io_fail(f->ctx, CLGRAD_E_FORMAT, f->path, "the header does not start with {");
-    json_t *header = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-    if (!header && json_error_code(&error) == json_error_out_of_memory)
-        return clgrad_io_fail(f->ctx, CLGRAD_E_MEMORY, f->path, "out of host memory while the header was read");
-    if (!header) {
-        char shown[CLGRAD_SHOWN_BYTES];
-        return clgrad_io_fail(f->ctx, CLGRAD_E_FORMAT, f->path, "the header is no valid JSON: %s at byte %d",
-                              clgrad_io_show(error.text, shown), error.position);
-    }
-    const clgrad_status status = take_header(f, header);
-    json_decref(header);
-    return status;
+    for (size_t i = 1; i < f->count; i++)
+        if (strcmp(f->by_name[i - 1]->name, f->by_name[i]->name) == 0)
+            return clgrad_safetensors_fail(f, CLGRAD_E_FORMAT, f->by_name[i]->name, "the name stands twice");
+    return check_cover(f);
 }
 
 static clgrad_status read_header(clgrad_safetensors *f)
@@ -220,12 +66,11 @@ static clgrad_status read_header(clgrad_safetensors *f)
     char *text = clgrad_resize(f->ctx, NULL, (size_t)bytes, 1);
     if (!text) return CLGRAD_E_MEMORY;
     clgrad_status status = clgrad_io_read_at(f->ctx, f->path, &f->file, sizeof prefix, text, (size_t)bytes);
-    if (!status) status = parse_header(f, text, (size_t)bytes);
+    if (!status) status = clgrad_safetensors_parse(f, text, (size_t)bytes);
+    if (!status) status = index_records(f);
     clgrad_free(f->ctx, text);
     return status;
 }
-
-/* --- the public face ------------------------------------------------------------------------------------------------ */
 
 clgrad_status clgrad_safetensors_open(clgrad_context *ctx, const char *path, clgrad_safetensors **out)
 {
@@ -269,12 +114,12 @@ const clgrad_safetensors_entry *clgrad_safetensors_get(const clgrad_safetensors 
 
 static int compare_key(const void *key, const void *element)
 {
-    return strcmp(key, (*(tensor_record *const *)element)->name);
+    return strcmp(key, (*(clgrad_safetensors_record *const *)element)->name);
 }
 
 const clgrad_safetensors_entry *clgrad_safetensors_find(const clgrad_safetensors *f, const char *name)
 {
-    tensor_record *const *found = bsearch(name, f->by_name, f->count, sizeof *f->by_name, compare_key);
+    clgrad_safetensors_record *const *found = bsearch(name, f->by_name, f->count, sizeof *f->by_name, compare_key);
     return found ? &(*found)->entry : NULL;
 }
 
@@ -296,7 +141,7 @@ const char *clgrad_safetensors_metadata(const clgrad_safetensors *f, const char 
 clgrad_status clgrad_safetensors_read(const clgrad_safetensors *f, const clgrad_safetensors_entry *entry, void *data,
                                       size_t bytes)
 {
-    const tensor_record *r = (const tensor_record *)entry;
+    const clgrad_safetensors_record *r = (const clgrad_safetensors_record *)entry;
     if (entry->dtype == CLGRAD_DTYPE_COUNT)
         return clgrad_io_fail(f->ctx, CLGRAD_E_UNSUPPORTED, f->path, "tensor '%s' has the element type %s, which clgrad lacks",
                               entry->name, entry->type);

@@ -21,7 +21,7 @@ START_TEST(plain_numbers_are_read)
 {
     /* one table in every dress */
     static const char *const texts[] = {
-        "1,2,3\n4,5,6\n",     "1;2;3\n4;5;6",          "1\t2\t3\r\n4\t5\t6\r\n",   "1 2  3\n  4 5 6  \n", "\xef\xbb\xbf" "1,2,3\n4,5,6\n",
+        "1,2,3\n4,5,6\n",     "1;2;3\n4;5;6",          "1\t2\t3\r\n4\t5\t6\r\n",   "1 2  3\n  4 5 6  \n", ("\xef\xbb\xbf" "1,2,3\n4,5,6\n"),
         "\n1,2,3\n\n4,5,6\n\n", "\"1\",2,\"3\"\n4,\"5\",6", " 1 ,\t2, 3\n4 , \"5\" ,6\n", "a,b,c\n1,2,3\n4,5,6\n", "1,2,3e0\n4.0,+5,600e-2\n",
     };
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++) {

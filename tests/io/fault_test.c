@@ -4,9 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-
-/* --- what is run ---------------------------------------------------------------------------------------------------- */
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const float old_values[] = { 1, 2, 3 }, new_values[] = { 4, 5, 6, 7, 8 };
 
@@ -91,8 +91,6 @@ static const char *source_of(const format *f)
     return f->golden ? io_golden(f->golden) : f->save ? io_path("f") : io_file("t.csv", table, sizeof table - 1);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
-
 static clgrad_status save_and_load(const format *f, const char *path)
 {
     const clgrad_status status = f->save ? f->save(path, new_values, 5) : CLGRAD_OK;
@@ -117,9 +115,8 @@ START_TEST(every_refused_allocation_is_reported)
 }
 END_TEST
 
-/* --- file calls ----------------------------------------------------------------------------------------------------- */
-
-enum { SHORT = -1 }; /* instead of an errno: half of what was asked for is done */
+/* Instead of an errno: half of what was asked for is done; the process ends before the call. */
+enum { SHORT = -1, CRASH = -2 };
 
 static struct {
     size_t calls, fail_at;
@@ -131,6 +128,7 @@ static bool strikes(void)
 {
     if (++fault.calls != fault.fail_at) return false;
     fault.hit = true;
+    if (fault.error == CRASH) _exit(7);
     if (fault.error != SHORT) errno = fault.error;
     return true;
 }
@@ -227,6 +225,43 @@ START_TEST(after_a_failed_save_the_old_or_the_new_file_is_whole)
 }
 END_TEST
 
+/* A child saves and ends before its k-th file call; true while there is a k-th one. */
+static bool save_and_crash(const format *f, const char *path, size_t k)
+{
+    int state = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        arm(k, CRASH);
+        f->save(path, new_values, 5);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &state, 0), child);
+    ck_assert(WIFEXITED(state) && (WEXITSTATUS(state) == 7 || WEXITSTATUS(state) == 0));
+    return WEXITSTATUS(state) == 7;
+}
+
+START_TEST(after_a_crash_the_old_or_the_new_file_is_whole)
+{
+    const format *f = &formats[_i];
+    const char *path = io_path("f");
+    size_t old_bytes, new_bytes, k = 0, old_seen = 0, new_seen = 0;
+    ck_assert_int_eq(f->save(path, new_values, 5), CLGRAD_OK);
+    char *new_data = io_content(path, &new_bytes);
+    ck_assert_int_eq(f->save(path, old_values, 3), CLGRAD_OK);
+    char *old_data = io_content(path, &old_bytes);
+    while (save_and_crash(f, path, ++k)) {
+        const bool old = same_content(path, old_data, old_bytes);
+        ck_assert(old || same_content(path, new_data, new_bytes));
+        old ? old_seen++ : new_seen++;
+        ck_assert_int_eq(f->save(path, old_values, 3), CLGRAD_OK);
+    }
+    ck_assert(old_seen > 2 && new_seen > 0);
+    io_forget_temporaries();
+    clgrad_free(io_ctx, new_data);
+    clgrad_free(io_ctx, old_data);
+}
+END_TEST
+
 START_TEST(a_failed_read_is_reported_with_the_path)
 {
     const format *f = &formats[_i];
@@ -259,6 +294,7 @@ Suite *io_fault_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, every_refused_allocation_is_reported, 0, 2 * FORMATS);
     tcase_add_loop_test(tests, after_a_failed_save_the_old_or_the_new_file_is_whole, 0, 2);
+    tcase_add_loop_test(tests, after_a_crash_the_old_or_the_new_file_is_whole, 0, 2);
     tcase_add_loop_test(tests, a_failed_read_is_reported_with_the_path, 0, FORMATS);
     suite_add_tcase(suite, tests);
     return suite;

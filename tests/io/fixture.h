@@ -17,6 +17,9 @@ void io_teardown(void);
 /* The system's file calls, but for fsync: thousands of those take seconds and change nothing that a test sees. */
 void io_restore_calls(void);
 
+/* A crashed process leaves its temporary file behind; teardown is told that this is expected. */
+void io_forget_temporaries(void);
+
 /* A path in the test's directory; NAME is created, and removed by teardown. Each call's text stands until the tenth next. */
 const char *io_path(const char *name);
 const char *io_golden(const char *name);

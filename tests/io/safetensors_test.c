@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- golden files, written by the reference implementation (safetensors 0.4.5 from Python) ----------------------- */
-
 typedef struct golden_tensor {
     const char *name;
     clgrad_dtype dtype;
@@ -51,6 +49,12 @@ START_TEST(reference_files_are_read)
     ck_assert_uint_eq(clgrad_safetensors_count(f), GOLDEN_COUNT);
     ck_assert_str_eq(clgrad_safetensors_metadata(f, "note"), golden_note);
     ck_assert_ptr_null(clgrad_safetensors_metadata(f, "nothing"));
+    const char *key, *value;
+    ck_assert_uint_eq(clgrad_safetensors_num_metadata(f), 1);
+    clgrad_safetensors_get_metadata(f, 0, &key, &value);
+    ck_assert(strcmp(key, "note") == 0 && strcmp(value, golden_note) == 0);
+    clgrad_safetensors_get_metadata(f, 1, &key, &value);
+    ck_assert(!key && !value);
     ck_assert_ptr_null(clgrad_safetensors_find(f, "weight"));
     ck_assert_ptr_null(clgrad_safetensors_get(f, GOLDEN_COUNT));
     for (size_t i = 0; i < GOLDEN_COUNT; i++) {
@@ -135,8 +139,6 @@ START_TEST(types_clgrad_lacks_are_listed_not_read)
 }
 END_TEST
 
-/* --- damaged files ----------------------------------------------------------------------------------------------- */
-
 static const char *file_of(const char *header, size_t header_bytes, uint64_t claimed, size_t data_bytes)
 {
     char *content = calloc(1, 8 + header_bytes + data_bytes);
@@ -179,8 +181,8 @@ static const struct {
     { "{\"a\":" TENSOR("F32", "[9223372036854775807,4]", 0, 8) "}", 8, CLGRAD_E_FORMAT, "more than fits" },
     { "{\"a\":" TENSOR("F32", "[4611686018427387904]", 0, 0) "}", 0, CLGRAD_E_FORMAT, "more than fits" },
     { "{\"a\":" TENSOR("F32", "[0,9223372036854775807,4]", 0, 0) "}", 0, CLGRAD_E_FORMAT, "more than fits" },
-    { "{\"a\":" TENSOR("F32", "[18446744073709551616]", 0, 8) "}", 8, CLGRAD_E_FORMAT, "JSON" },
-    { "{\"a\":" TENSOR("F32", "[2]", 0, 99999999999999999999) "}", 8, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\":" TENSOR("F32", "[18446744073709551616]", 0, 8) "}", 8, CLGRAD_E_FORMAT, "shape" },
+    { "{\"a\":" TENSOR("F32", "[2]", 0, 99999999999999999999) "}", 8, CLGRAD_E_FORMAT, "data_offsets" },
     { "{\"a\":" TENSOR("F4", "[3]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "whole number of bytes" },
     /* layout */
     { "{\"a\":" TENSOR("U8", "[2]", 1, 3) "}", 3, CLGRAD_E_FORMAT, "hole" },
@@ -188,12 +190,12 @@ static const struct {
     { "{\"a\":" TENSOR("U8", "[2]", 0, 2) ",\"b\":" TENSOR("U8", "[2]", 1, 3) "}", 3, CLGRAD_E_FORMAT, "overlap" },
     { "{\"a\":" TENSOR("U8", "[2]", 0, 2) ",\"b\":" TENSOR("U8", "[2]", 0, 2) "}", 2, CLGRAD_E_FORMAT, "overlap" },
     /* structure */
-    { "{\"a\":" TENSOR("U8", "[1]", 0, 1) ",\"a\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "JSON" },
-    { "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\":" TENSOR("U8", "[1]", 0, 1) ",\"a\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "twice" },
+    { "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "exactly" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1]}}", 1, CLGRAD_E_FORMAT, "exactly" },
     { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"more\":1}}", 1, CLGRAD_E_FORMAT, "exactly" },
     { "{\"a\":5}", 0, CLGRAD_E_FORMAT, "exactly" },
-    { "{\"a\":{\"dtype\":8,\"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "exactly" },
+    { "{\"a\":{\"dtype\":8,\"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "JSON" }, /* dtype is a number */
     { "{\"a\":" TENSOR("U9", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "dtype" },
     { "{\"a\":" TENSOR("U8", "1", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
     { "{\"a\":" TENSOR("U8", "[1.0]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
@@ -205,7 +207,12 @@ static const struct {
     { "{\"\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_UNSUPPORTED, "name" },
     { "{\"__metadata__\":{\"k\":1}}", 0, CLGRAD_E_FORMAT, "__metadata__" },
     { "{\"__metadata__\":[]}", 0, CLGRAD_E_FORMAT, "__metadata__" },
-    { "{\"__metadata__\":{\"k\":\"v\",\"k\":\"w\"}}", 0, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"__metadata__\":{\"k\":\"v\",\"k\":\"w\"}}", 0, CLGRAD_E_FORMAT, "twice" },
+    { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, CLGRAD_E_FORMAT, "twice" },
+    { "{\"__metadata__\":{\"k\":\"v\"", 0, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"__metadata__\":{\"k\" \"v\"}}", 0, CLGRAD_E_FORMAT, "colon" },
+    { "{\"__metadata__\":{\"k\":\"v\" \"l\":\"w\"}}", 0, CLGRAD_E_FORMAT, "comma" },
+    { "{\"__metadata__\":{\"k\":", 0, CLGRAD_E_FORMAT, "JSON" },
     /* text */
     { "[]", 0, CLGRAD_E_FORMAT, "{" },
     { " {}", 0, CLGRAD_E_FORMAT, "{" },
@@ -214,7 +221,21 @@ static const struct {
     { "{\"a\xff\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "JSON" },
     { "{\"a\\ud800\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "JSON" },
     { "{\"a\\u0000b\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "JSON" },
-    { "{\"a\":" TENSOR("U8", "[NaN]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\":" TENSOR("U8", "[NaN]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
+    { "{\"a\":" TENSOR("U8", "[01]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
+    { "{\"a\":" TENSOR("U8", "[1 1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
+    { "{\"a\":" TENSOR("U8", "[1,]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "shape" },
+    { "{\"a\" " TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "colon" },
+    { "{\"a\":" TENSOR("U8", "[1]", 0, 1) " \"b\":" TENSOR("U8", "[0]", 1, 1) "}", 1, CLGRAD_E_FORMAT, "comma" },
+    { "{\"a\":" TENSOR("U8", "[1]", 0, 1) ",}", 1, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\":{\"dtype\":\"U8\" \"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "comma" },
+    { "{\"a\":{\"dtype\" \"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, CLGRAD_E_FORMAT, "colon" },
+    { "{\"a\\x\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "escape" },
+    { "{\"a\\", 0, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\\u12", 0, CLGRAD_E_FORMAT, "JSON" },
+    { "{\"a\\u12g4\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "character" },
+    { "{\"a\\ud83d\\u0041\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "character" },
+    { "{\"a\n\":" TENSOR("U8", "[1]", 0, 1) "}", 1, CLGRAD_E_FORMAT, "control" },
 };
 
 START_TEST(headers_are_checked)
@@ -223,6 +244,17 @@ START_TEST(headers_are_checked)
     const clgrad_status status = open_and_close(path);
     if (headers[_i].status) io_expect(status, headers[_i].status, path, headers[_i].word);
     else ck_assert_msg(status == CLGRAD_OK, "%s", clgrad_error_text(io_ctx));
+}
+END_TEST
+
+START_TEST(escapes_are_decoded)
+{
+    static const char header[] = "{ \"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\\/\\b\\f\\n\\r\\t\\\\\\\"\" : " TENSOR("U8", "[ 1 , 1 ]", 0, 1) " }\n";
+    clgrad_safetensors *f;
+    ck_assert_msg(clgrad_safetensors_open(io_ctx, file_of(header, strlen(header), strlen(header), 1), &f) == CLGRAD_OK, "%s",
+                  clgrad_error_text(io_ctx));
+    ck_assert_str_eq(clgrad_safetensors_get(f, 0)->name, "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/\b\f\n\r\t\\\"");
+    clgrad_safetensors_release(&f);
 }
 END_TEST
 
@@ -259,7 +291,7 @@ START_TEST(deep_and_long_headers_are_refused)
     memset(header, '[', DEEP);
     memcpy(header, "{\"a\":", 5);
     const char *path = file_of(header, DEEP, DEEP, 0);
-    io_expect(open_and_close(path), CLGRAD_E_FORMAT, path, "JSON");
+    io_expect(open_and_close(path), CLGRAD_E_FORMAT, path, "exactly");
     const int used = snprintf(header, DEEP, "{\"%0256d\":" TENSOR("U8", "[1]", 0, 1) "}", 0);
     path = file_of(header, (size_t)used, (size_t)used, 1);
     io_expect(open_and_close(path), CLGRAD_E_UNSUPPORTED, path, "255");
@@ -325,6 +357,7 @@ Suite *io_safetensors_suite(void)
     tcase_add_test(tests, a_file_without_tensors_is_legal);
     tcase_add_test(tests, types_clgrad_lacks_are_listed_not_read);
     tcase_add_loop_test(tests, headers_are_checked, 0, (int)CLGRAD_COUNT(headers));
+    tcase_add_test(tests, escapes_are_decoded);
     tcase_add_test(tests, lengths_of_the_header_are_checked_before_memory_is_taken);
     tcase_add_test(tests, every_truncation_is_refused);
     tcase_add_test(tests, deep_and_long_headers_are_refused);
