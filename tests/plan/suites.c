@@ -1,5 +1,6 @@
 /* The suites of the plan's tests, one per file. */
 
 #include "plan_test.h"
+#include "support/suite.h"
 
-const test_suite test_suites[] = { { matmul_suite }, { NULL } };
+const test_suite test_suites[] = { { matmul_suite }, { plan_ops_suite }, { NULL } };

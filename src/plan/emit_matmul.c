@@ -1,0 +1,72 @@
+/* A product: its description for the matmul templates, with the epilogue's text for many lanes and for one. */
+
+#include "plan/launch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Axis variables from the template's z (batch, row-major), i and j. */
+static void print_indices(const clgrad_launch *l, clgrad_text *out)
+{
+    const int32_t last = l->ir.num_axes - 1;
+    char from[16] = "(long)z";
+    for (int32_t d = last - 2; d >= 0; d--) {
+        if (d > 0) {
+            clgrad_text_append(out, "const long i%" PRId32 " = %s %% k%" PRId32 ", q%" PRId32 " = %s / k%" PRId32 ";\n", d, from,
+                               l->batch_slot[d], d, from, l->batch_slot[d]);
+            snprintf(from, sizeof from, "q%" PRId32, d);
+        } else {
+            clgrad_text_append(out, "const long i0 = %s;\n", from);
+        }
+    }
+    clgrad_text_append(out, "const long i%" PRId32 " = (long)i, i%" PRId32 " = (long)j;\n", last - 1, last);
+}
+
+static void print_epilogue(const clgrad_launch *l, uint32_t width, clgrad_text *out)
+{
+    for (size_t i = 0; i < l->ir.num_params; i++) clgrad_text_append(out, i ? ", k%zu = e.k%zu" : "{ const long k%zu = e.k%zu", i, i);
+    clgrad_text_append(out, ";\n");
+    clgrad_ir_print_offsets(&l->ir, "\n", out);
+    print_indices(l, out);
+    clgrad_ir_print(&l->ir, 0, l->ir.num_instrs, CLGRAD_PRINT_UNIFORM | CLGRAD_PRINT_ROWS | CLGRAD_PRINT_BODY, width, "\n", out);
+    clgrad_text_append(out, "}");
+}
+
+static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
+{
+    clgrad_ir *ir = &l->ir;
+    l->width = clgrad_matmul_width(plan->dev, &l->desc, &plan->options);
+    for (int32_t d = 0; d < l->desc.num_batch; d++) l->batch_slot[d] = clgrad_ir_param(ir, l->desc.batch_dims[d]);
+    if (ir->status != CLGRAD_OK) return ir->status;
+    clgrad_ir_print_helpers(ir, l->width, &l->helpers_text);
+    clgrad_text_append(&l->params_text, "typedef struct epilogue {\n    long k0");
+    for (size_t i = 1; i < ir->num_params; i++) clgrad_text_append(&l->params_text, ", k%zu", i);
+    clgrad_text_append(&l->params_text, ";\n} epilogue;\n");
+    clgrad_ir_print_arguments(ir, &l->args_text);
+    print_epilogue(l, l->width, &l->vector_text);
+    print_epilogue(l, 1, &l->scalar_text);
+    const clgrad_text *const texts[] = { &l->params_text, &l->args_text, &l->vector_text, &l->scalar_text, &l->helpers_text };
+    for (size_t i = 0; i < CLGRAD_COUNT(texts); i++)
+        if (texts[i]->failed) return CLGRAD_E_MEMORY;
+    l->desc.helpers = l->helpers_text.data ? l->helpers_text.data : "";
+    l->desc.epilogue_params = l->params_text.data;
+    l->desc.epilogue_args = l->args_text.data;
+    l->desc.epilogue_v = l->vector_text.data;
+    l->desc.epilogue_s = l->scalar_text.data;
+    l->desc.width = l->width;
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *l)
+{
+    CLGRAD_TRY(describe(plan, l));
+    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + 2, sizeof(clgrad_buffer *));
+    if (!l->bound) return CLGRAD_E_MEMORY;
+    CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &l->desc, &plan->options, &l->matmul));
+    l->matmul.source.with_math |= clgrad_ir_needs_math(&l->ir);
+    l->dims = l->matmul.dims;
+    memcpy(l->global, l->matmul.global, sizeof l->global);
+    memcpy(l->local, l->matmul.local, sizeof l->local);
+    snprintf(l->label, sizeof l->label, "%s", l->matmul.variant);
+    return clgrad_kernel_create(plan->dev, &l->matmul.source, &l->kernel);
+}

@@ -1,0 +1,155 @@
+#pragma once
+
+/* A plan's inside: values (units of memory), launches, and the steps that make them.
+ *
+ *   lower     calls expanded, simplified                                     plan.c
+ *   decide    which nodes are stored, which computed where they are used     decide.c
+ *   place     where stored nodes live: values, slices of a concatenation     place.c
+ *   order     stored nodes into launches                                     order.c
+ *   build     each launch's instructions                                     build_*.c through launch.c
+ *   memory    donations proven, scratch values laid out by lifetime          memory.c
+ *   emit      text, kernel, arguments                                        emit.c
+ *
+ * A launch that cannot be built as decided names a node to store, and the steps from decide on run again. */
+
+#include "plan/ir.h"
+#include "plan/matmul.h"
+
+typedef enum clgrad_value_kind { CLGRAD_VALUE_SCRATCH, CLGRAD_VALUE_INPUT, CLGRAD_VALUE_OUTPUT } clgrad_value_kind;
+
+typedef struct clgrad_value {
+    clgrad_value_kind kind;
+    size_t number; /* of the input or output */
+    clgrad_dtype dtype;
+    int64_t count;
+    int32_t first, last; /* launches that touch it */
+    size_t arena, offset; /* scratch: which arena, bytes from its start */
+} clgrad_value;
+
+typedef enum clgrad_launch_kind {
+    CLGRAD_LAUNCH_MAP,
+    CLGRAD_LAUNCH_CHAIN,  /* one accumulator per kept element, in order */
+    CLGRAD_LAUNCH_CHUNKS, /* sums over trailing axes, by chunks of 1,024 */
+    CLGRAD_LAUNCH_SCAN,
+    CLGRAD_LAUNCH_SORT,   /* stable counting sort of a scatter's indices */
+    CLGRAD_LAUNCH_MATMUL,
+    CLGRAD_LAUNCH_COPY    /* a whole value into another */
+} clgrad_launch_kind;
+
+/* A node to be computed and where its elements go. */
+typedef struct clgrad_root {
+    clgrad_node node;
+    clgrad_place place;
+} clgrad_root;
+
+enum { CLGRAD_LAUNCH_ROOTS = 8 };
+
+/* A root that is not its node's own place: part of the concatenation `whole`, or (NONE) a second output. */
+typedef struct clgrad_copy {
+    clgrad_root root;
+    clgrad_node whole;
+} clgrad_copy;
+
+typedef struct clgrad_launch {
+    clgrad_launch_kind kind;
+    clgrad_root root[CLGRAD_LAUNCH_ROOTS];
+    size_t num_roots;
+    clgrad_node inside[CLGRAD_LAUNCH_ROOTS]; /* roots that this launch computes; others are copied from where they are stored */
+    size_t num_inside;
+    clgrad_node core; /* the reduction or product in a launch with an epilogue */
+    clgrad_ir ir;
+    /* CHUNKS, CHAIN and SCAN */
+    int32_t source;             /* value of partial results that are reduced here; -1: the operand itself */
+    int32_t partial;            /* value that takes partial results, by row, cell and chunk; -1 in the last launch */
+    int64_t n;                  /* elements reduced for each kept one */
+    int64_t kept_cells;         /* cells that `source` keeps apart; 1: none */
+    int64_t part, cells, chunks;/* n is cut every `part` elements into cells, and those (CHUNKS) into chunks */
+    clgrad_op accumulate;       /* SUM, REDUCE_MAX or ARGMAX */
+    clgrad_dtype acc_dtype;
+    int32_t body;               /* register that is accumulated */
+    int32_t from, to;           /* registers that bound a chain's loop (scatter); -1: the axis' extent */
+    int32_t partial_leaf;
+    int32_t sorted[2];          /* values of a scatter: where each row starts, and the order of the updates */
+    /* SORT */
+    int64_t sort_count, sort_n, sort_batches;
+    clgrad_dtype index_dtype;
+    /* MATMUL */
+    clgrad_matmul_desc desc;
+    int32_t batch_slot[CLGRAD_MAX_RANK];
+    int32_t operand_value[2];   /* COPY: destination, source */
+    clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text;
+    clgrad_matmul_launch matmul;
+    int64_t operand_offset[2];
+
+    char *preamble;
+    clgrad_kernel *kernel;
+    clgrad_buffer **bound;      /* by leaf; then a product's operands */
+    bool params_set;
+    uint32_t width;
+    uint32_t dims;
+    size_t global[3], local[3];
+    char label[64];
+    double flops, bytes;
+} clgrad_launch;
+
+struct clgrad_plan {
+    clgrad_device *dev;
+    clgrad_context *ctx;
+    clgrad_graph *graph; /* as given */
+    clgrad_graph *work;  /* lowered; same inputs and outputs */
+    clgrad_plan_options options;
+    uint32_t *donated;     /* by input: 1 + output, or 0 */
+    bool *donation_taken;  /* by input */
+
+    uint8_t *live, *stored, *forced, *plain; /* by node; plain: its launch may not take an epilogue */
+    clgrad_node *epilogue;                   /* by reduction or product: the node its launch ends with */
+    clgrad_node *core;                       /* by node: the reduction or product whose launch computes it, or NONE */
+    clgrad_node *alias;                      /* by node: the stored node of which it is a reshape in the same memory, or NONE */
+    clgrad_place *places;
+    int32_t *made, *last_read;               /* by node: launch that stores it, the last map that reads it; -1 */
+    uint8_t *alone;                          /* by node: may not share a launch */
+    clgrad_copy *copies;                     /* stored nodes that go to a second place */
+    size_t num_copies, copy_capacity;
+
+    clgrad_value *values;
+    size_t num_values, value_capacity;
+    clgrad_launch *launches;
+    size_t num_launches, launch_capacity;
+
+    size_t *arena_bytes;
+    clgrad_buffer **arenas;
+    size_t num_arenas, arena_capacity, buffer_capacity;
+    clgrad_tensor **inputs, **outputs;
+    bool bound;
+};
+
+/* decide.c */
+clgrad_status clgrad_plan_decide(clgrad_plan *plan);
+bool clgrad_plan_is_reduction(clgrad_op op);
+/* The stored node a matmul operand reads, when the views between only permute, slice, flip or repeat; else the operand itself. */
+clgrad_status clgrad_plan_operand_base(const clgrad_plan *plan, clgrad_node operand, clgrad_node *base);
+/* base's strides along the operand's axes. False when the views between are not affine. */
+bool clgrad_plan_operand_view(const clgrad_plan *plan, clgrad_node operand, clgrad_node base, clgrad_ir *ir, clgrad_view *view);
+
+/* place.c */
+clgrad_status clgrad_plan_place(clgrad_plan *plan);
+clgrad_status clgrad_plan_add_value(clgrad_plan *plan, clgrad_value_kind kind, size_t number, clgrad_dtype dtype, int64_t count,
+                                    int32_t *out);
+clgrad_place clgrad_place_dense(int32_t value, const clgrad_shape *shape);
+
+/* order.c */
+clgrad_status clgrad_plan_order(clgrad_plan *plan);
+clgrad_status clgrad_plan_add_launch(clgrad_plan *plan, clgrad_launch_kind kind, clgrad_launch **out);
+
+/* build_launch.c: instructions of every launch. *again: something was refused and is now forced; start over from decide. */
+clgrad_status clgrad_plan_build(clgrad_plan *plan, bool *again);
+
+/* memory.c */
+clgrad_status clgrad_plan_donate(clgrad_plan *plan);
+clgrad_status clgrad_plan_layout(clgrad_plan *plan);
+clgrad_status clgrad_plan_allocate(clgrad_plan *plan);
+
+/* emit.c and emit_matmul.c: text and kernel of one launch */
+clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *launch);
+clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *launch);
+void clgrad_launch_release(clgrad_plan *plan, clgrad_launch *launch);

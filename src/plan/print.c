@@ -1,0 +1,563 @@
+/* Instructions as OpenCL C statements. Everything is printed for a number of lanes; what does not differ between lanes stays
+ * scalar. Numbers are the parameters k0, k1.. of the launch, so that the text does not depend on sizes. */
+
+#include "plan/ir.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+typedef struct printer {
+    const clgrad_ir *ir;
+    clgrad_text *out;
+    const char *end;
+    uint32_t width;
+} printer;
+
+static const char *const register_types[] = { "float", "double", "float", "float", "int", "long", "uchar" };
+static const char *const storage_types[] = { "float", "double", "ushort", "ushort", "int", "long", "uchar" };
+
+const char *clgrad_register_type(clgrad_dtype dtype) { return register_types[dtype]; }
+const char *clgrad_storage_type(clgrad_dtype dtype) { return storage_types[dtype]; }
+
+/* The signed integer type of a register's size: what vector comparisons give and `select` takes. */
+static const char *mask_type(clgrad_dtype dtype)
+{
+    switch (dtype) {
+    case CLGRAD_F64: case CLGRAD_I64: return "long";
+    case CLGRAD_U8: return "char";
+    default: return "int";
+    }
+}
+
+static char component(uint32_t lane) { return "0123456789abcdef"[lane]; }
+
+/* --- index arithmetic --- */
+
+static void factor(printer *p, int64_t coef, int32_t slot, const char *name)
+{
+    if (slot >= 0) clgrad_text_append(p->out, " + %s * k%" PRId32, name, slot);
+    else clgrad_text_append(p->out, " %c %s", coef < 0 ? '-' : '+', name);
+}
+
+static void variable_name(const clgrad_ir *ir, int32_t var, char name[16])
+{
+    snprintf(name, 16, ir->vars[var].axis >= 0 ? "i%" PRId32 : "t%" PRId32, var);
+}
+
+static bool variable_is_vector(const clgrad_ir *ir, int32_t var)
+{
+    return ir->vars[var].axis < 0 && ir->instrs[ir->vars[var].instr].lane;
+}
+
+static bool variable_is_lane(const clgrad_ir *ir, int32_t var)
+{
+    return ir->vars[var].axis >= 0 && ir->axes[ir->vars[var].axis].role == CLGRAD_IR_LANE;
+}
+
+/* The part of an affine that all lanes share: of the lane axis, its first lane's index. */
+static void affine_shared(printer *p, const clgrad_ir_instr *in)
+{
+    char name[16];
+    if (in->slots.base >= 0) clgrad_text_append(p->out, "k%" PRId32, in->slots.base);
+    else clgrad_text_append(p->out, "%" PRId64, in->at.base);
+    for (int32_t t = 0; t < in->at.num_terms; t++) {
+        if (p->width > 1 && variable_is_vector(p->ir, in->at.term[t].var)) continue;
+        variable_name(p->ir, in->at.term[t].var, name);
+        factor(p, in->at.term[t].coef, in->slots.coef[t], name);
+    }
+}
+
+static int32_t lane_term(const printer *p, const clgrad_ir_instr *in)
+{
+    for (int32_t t = 0; t < in->at.num_terms; t++)
+        if (variable_is_lane(p->ir, in->at.term[t].var)) return t;
+    return -1;
+}
+
+static bool has_vector_term(const printer *p, const clgrad_ir_instr *in)
+{
+    for (int32_t t = 0; t < in->at.num_terms; t++)
+        if (variable_is_vector(p->ir, in->at.term[t].var)) return true;
+    return false;
+}
+
+static void lane_numbers(printer *p)
+{
+    clgrad_text_append(p->out, "(long%" PRIu32 ")(", p->width);
+    for (uint32_t l = 0; l < p->width; l++) clgrad_text_append(p->out, l ? ", %" PRIu32 : "%" PRIu32, l);
+    clgrad_text_append(p->out, ")");
+}
+
+/* An affine as long, or longN where lanes differ. */
+static void affine(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    char name[16];
+    if (!vector) {
+        affine_shared(p, in);
+        return;
+    }
+    clgrad_text_append(p->out, "(long%" PRIu32 ")(", p->width);
+    affine_shared(p, in);
+    clgrad_text_append(p->out, ")");
+    const int32_t lane = lane_term(p, in);
+    if (lane >= 0) {
+        clgrad_text_append(p->out, in->at.term[lane].coef == -1 ? " - " : " + ");
+        lane_numbers(p);
+        if (in->slots.coef[lane] >= 0) clgrad_text_append(p->out, " * k%" PRId32, in->slots.coef[lane]);
+    }
+    for (int32_t t = 0; t < in->at.num_terms; t++) {
+        if (!variable_is_vector(p->ir, in->at.term[t].var)) continue;
+        variable_name(p->ir, in->at.term[t].var, name);
+        factor(p, in->at.term[t].coef, in->slots.coef[t], name);
+    }
+}
+
+static void number(printer *p, int64_t value, int32_t slot)
+{
+    if (slot >= 0) clgrad_text_append(p->out, "k%" PRId32, slot);
+    else clgrad_text_append(p->out, "%" PRId64, value);
+}
+
+static bool is_vector(const printer *p, int32_t instr) { return p->width > 1 && p->ir->instrs[instr].lane; }
+
+/* "float", "float16" */
+static void type(printer *p, const char *name, bool vector)
+{
+    clgrad_text_append(p->out, "%s", name);
+    if (vector) clgrad_text_append(p->out, "%" PRIu32, p->width);
+}
+
+/* A register, spread over the lanes where the instruction that uses it is a vector. */
+static void operand(printer *p, int32_t reg, bool vector)
+{
+    if (!vector || is_vector(p, reg)) {
+        clgrad_text_append(p->out, "r%" PRId32, reg);
+        return;
+    }
+    clgrad_text_append(p->out, "(%s%" PRIu32 ")(r%" PRId32 ")", register_types[p->ir->instrs[reg].dtype], p->width, reg);
+}
+
+static void print_var(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    clgrad_text_append(p->out, "const ");
+    type(p, "long", vector);
+    clgrad_text_append(p->out, " t%" PRId32 " = ", in->var);
+    if (in->div == 0) {
+        clgrad_text_append(p->out, "convert_");
+        type(p, "long", vector);
+        clgrad_text_append(p->out, "(");
+        operand(p, in->arg[0], vector);
+        clgrad_text_append(p->out, ")");
+    } else {
+        clgrad_text_append(p->out, "(");
+        affine(p, in, vector);
+        clgrad_text_append(p->out, ")");
+        if (in->div != 1) clgrad_text_append(p->out, " / "), number(p, in->div, in->div_slot);
+        if (in->mod) clgrad_text_append(p->out, " %% "), number(p, in->mod, in->mod_slot);
+    }
+    clgrad_text_append(p->out, ";%s", p->end);
+}
+
+/* Scalars: 0 or 1 in an int. Vectors: lanes of 0 or -1 in a long. */
+static void print_cond(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    const bool parent_vector = in->cond >= 0 && is_vector(p, in->cond);
+    clgrad_text_append(p->out, "const ");
+    type(p, "long", vector);
+    clgrad_text_append(p->out, " n%" PRId32 " = ", at);
+    affine(p, in, vector);
+    clgrad_text_append(p->out, ";%sconst %s", p->end, vector ? "long" : "int");
+    if (vector) clgrad_text_append(p->out, "%" PRIu32, p->width);
+    clgrad_text_append(p->out, " c%" PRId32 " = ", at);
+    if (in->cond >= 0 && vector && !parent_vector)
+        clgrad_text_append(p->out, "(long%" PRIu32 ")(c%" PRId32 " ? -1 : 0) & ", p->width, in->cond);
+    else if (in->cond >= 0)
+        clgrad_text_append(p->out, "c%" PRId32 " & ", in->cond);
+    /* One unsigned comparison: of (n >= 0) & (n < extent) Mesa 22's llvmpipe forgets the first. */
+    if (vector) clgrad_text_append(p->out, "(as_ulong%" PRIu32 "(n%" PRId32 ") < (ulong%" PRIu32 ")(", p->width, at, p->width);
+    else clgrad_text_append(p->out, "((ulong)n%" PRId32 " < (ulong)(", at);
+    number(p, in->div, in->div_slot);
+    clgrad_text_append(p->out, "))");
+    if (in->mod != 1) {
+        clgrad_text_append(p->out, " & (n%" PRId32 " %% ", at);
+        number(p, in->mod, in->mod_slot);
+        clgrad_text_append(p->out, " == 0)");
+    }
+    clgrad_text_append(p->out, ";%s", p->end);
+}
+
+/* --- memory --- */
+
+static const char *codec(clgrad_dtype dtype)
+{
+    return dtype == CLGRAD_F16 ? "f16" : dtype == CLGRAD_BF16 ? "bf16" : NULL;
+}
+
+/* "clgrad_f16_decode_float16(", or "(" for types that need no codec. */
+static void open_codec(printer *p, const char *verb, clgrad_dtype dtype, bool vector)
+{
+    if (codec(dtype)) {
+        clgrad_text_append(p->out, "clgrad_%s_%s_", codec(dtype), verb);
+        type(p, "float", vector);
+    }
+    clgrad_text_append(p->out, "(");
+}
+
+static void cond_prefix(printer *p, int32_t cond, uint32_t lane)
+{
+    if (cond < 0) return;
+    if (is_vector(p, cond)) clgrad_text_append(p->out, "c%" PRId32 ".s%c ? ", cond, component(lane));
+    else clgrad_text_append(p->out, "c%" PRId32 " ? ", cond);
+}
+
+/* The address of one lane; `a` holds all of them where a vector variable takes part. */
+static void lane_address(printer *p, int32_t at, const clgrad_ir_instr *in, uint32_t lane)
+{
+    if (has_vector_term(p, in)) {
+        clgrad_text_append(p->out, "a%" PRId32 ".s%c", at, component(lane));
+        return;
+    }
+    const int32_t t = lane_term(p, in);
+    clgrad_text_append(p->out, "a%" PRId32, at);
+    if (t < 0 || lane == 0) return;
+    if (in->slots.coef[t] >= 0) clgrad_text_append(p->out, " + %" PRIu32 " * k%" PRId32, lane, in->slots.coef[t]);
+    else clgrad_text_append(p->out, " %c %" PRIu32, in->at.term[t].coef < 0 ? '-' : '+', lane);
+}
+
+static void print_gather(printer *p, int32_t at, const clgrad_ir_instr *in)
+{
+    clgrad_text_append(p->out, "(%s%" PRIu32 ")(", storage_types[in->dtype], p->width);
+    for (uint32_t l = 0; l < p->width; l++) {
+        if (l) clgrad_text_append(p->out, ", ");
+        cond_prefix(p, in->cond, l);
+        clgrad_text_append(p->out, "x%" PRId32 "[", in->leaf);
+        lane_address(p, at, in, l);
+        clgrad_text_append(p->out, in->cond >= 0 ? "] : (%s)0" : "]", storage_types[in->dtype]);
+    }
+    clgrad_text_append(p->out, ")");
+}
+
+static bool is_contiguous(const printer *p, const clgrad_ir_instr *in)
+{
+    const int32_t t = lane_term(p, in);
+    return t >= 0 && in->at.term[t].coef == 1 && !has_vector_term(p, in);
+}
+
+static void print_address(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    const bool many = vector && has_vector_term(p, in);
+    clgrad_text_append(p->out, "const ");
+    type(p, "long", many);
+    clgrad_text_append(p->out, " a%" PRId32 " = ", at);
+    affine(p, in, many);
+    clgrad_text_append(p->out, ";%s", p->end);
+}
+
+static void print_load(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    print_address(p, at, in, vector);
+    clgrad_text_append(p->out, "const ");
+    type(p, register_types[in->dtype], vector);
+    clgrad_text_append(p->out, " r%" PRId32 " = ", at);
+    open_codec(p, "decode", in->dtype, vector);
+    if (!vector) {
+        cond_prefix(p, in->cond, 0);
+        clgrad_text_append(p->out, in->cond >= 0 ? "x%" PRId32 "[a%" PRId32 "] : (%s)0" : "x%" PRId32 "[a%" PRId32 "]", in->leaf,
+                           at, storage_types[in->dtype]);
+    } else if (is_contiguous(p, in)) {
+        if (in->cond >= 0)
+            clgrad_text_append(p->out, is_vector(p, in->cond) ? "all(c%" PRId32 ") ? " : "c%" PRId32 " ? ", in->cond);
+        clgrad_text_append(p->out, "vload%" PRIu32 "(0, x%" PRId32 " + a%" PRId32 ")", p->width, in->leaf, at);
+        if (in->cond >= 0) clgrad_text_append(p->out, " : "), print_gather(p, at, in);
+    } else {
+        print_gather(p, at, in);
+    }
+    clgrad_text_append(p->out, ");%s", p->end);
+}
+
+static void print_store(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    print_address(p, at, in, vector);
+    if (!vector) {
+        clgrad_text_append(p->out, "x%" PRId32 "[a%" PRId32 "] = ", in->leaf, at);
+        open_codec(p, "encode", in->dtype, false);
+        operand(p, in->arg[0], false);
+        clgrad_text_append(p->out, ");%s", p->end);
+        return;
+    }
+    clgrad_text_append(p->out, "const %s%" PRIu32 " e%" PRId32 " = ", storage_types[in->dtype], p->width, at);
+    open_codec(p, "encode", in->dtype, true);
+    operand(p, in->arg[0], true);
+    clgrad_text_append(p->out, ");%s", p->end);
+    if (is_contiguous(p, in)) {
+        clgrad_text_append(p->out, "vstore%" PRIu32 "(e%" PRId32 ", 0, x%" PRId32 " + a%" PRId32 ");%s", p->width, at, in->leaf,
+                           at, p->end);
+        return;
+    }
+    for (uint32_t l = 0; l < p->width; l++) {
+        clgrad_text_append(p->out, "x%" PRId32 "[", in->leaf);
+        lane_address(p, at, in, l);
+        clgrad_text_append(p->out, "] = e%" PRId32 ".s%c;%s", at, component(l), p->end);
+    }
+}
+
+/* --- values --- */
+
+static void real_literal(printer *p, clgrad_dtype dtype, double value)
+{
+    const char *const cast = dtype == CLGRAD_F64 ? "(double)" : "";
+    if (isnan(value)) clgrad_text_append(p->out, "%sNAN", cast);
+    else if (isinf(value)) clgrad_text_append(p->out, "%s%sINFINITY", value < 0 ? "-" : "", cast);
+    else clgrad_text_append(p->out, dtype == CLGRAD_F64 ? "%a" : "%af", value);
+}
+
+/* Rounded to the type, as every register is. */
+static double rounded(clgrad_dtype dtype, double value)
+{
+    switch (dtype) {
+    case CLGRAD_F32: return (double)(float)value;
+    case CLGRAD_F16: case CLGRAD_BF16: {
+        uint16_t code;
+        double out;
+        clgrad_convert(dtype, &code, CLGRAD_F64, &value, 1);
+        clgrad_convert(CLGRAD_F64, &out, dtype, &code, 1);
+        return out;
+    }
+    default: return value;
+    }
+}
+
+static void integer_literal(printer *p, int64_t value)
+{
+    if (value == INT64_MIN) clgrad_text_append(p->out, "LONG_MIN");
+    else if (value == INT32_MIN) clgrad_text_append(p->out, "INT_MIN");
+    else clgrad_text_append(p->out, "%" PRId64 "%s", value, value > INT32_MAX || value < INT32_MIN ? "L" : "");
+}
+
+static void literal(printer *p, const clgrad_ir_instr *in)
+{
+    if (clgrad_dtype_is_real(in->dtype)) real_literal(p, in->dtype, rounded(in->dtype, in->value));
+    else integer_literal(p, in->integer);
+}
+
+static void open_register(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    clgrad_text_append(p->out, "const ");
+    type(p, register_types[in->dtype], vector);
+    clgrad_text_append(p->out, " r%" PRId32 " = ", at);
+}
+
+static void print_const(printer *p, int32_t at, const clgrad_ir_instr *in)
+{
+    open_register(p, at, in, false);
+    literal(p, in);
+    clgrad_text_append(p->out, ";%s", p->end);
+}
+
+static void print_index(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    open_register(p, at, in, vector);
+    clgrad_text_append(p->out, "convert_");
+    type(p, register_types[in->dtype], vector);
+    clgrad_text_append(p->out, vector ? "(" : "((long)(");
+    affine(p, in, vector);
+    clgrad_text_append(p->out, vector ? ");%s" : "));%s", p->end);
+}
+
+static void print_fill(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    const bool mask = vector && is_vector(p, in->cond);
+    open_register(p, at, in, vector);
+    if (mask) {
+        clgrad_text_append(p->out, "select((%s%" PRIu32 ")(", register_types[in->dtype], p->width);
+        literal(p, in);
+        clgrad_text_append(p->out, "), ");
+        operand(p, in->arg[0], true);
+        clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(c%" PRId32 "))", mask_type(in->dtype), p->width, in->cond);
+    } else {
+        clgrad_text_append(p->out, "c%" PRId32 " ? ", in->cond);
+        operand(p, in->arg[0], vector);
+        clgrad_text_append(p->out, " : (");
+        type(p, register_types[in->dtype], vector);
+        clgrad_text_append(p->out, ")(");
+        literal(p, in);
+        clgrad_text_append(p->out, ")");
+    }
+    clgrad_text_append(p->out, ";%s", p->end);
+}
+
+/* --- element-wise operations --- */
+
+static bool is_compare(clgrad_op op) { return op >= CLGRAD_OP_EQ && op <= CLGRAD_OP_GE; }
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The op's expression with a, b, c replaced by registers and our functions' names completed by the type: clgrad_exp_float16. */
+static void expression(printer *p, const clgrad_ir_instr *in, const char *text, bool vector)
+{
+    while (*text) {
+        size_t n = 0;
+        while (is_word(text[n])) n++;
+        if (n == 0) {
+            clgrad_text_append_bytes(p->out, text++, 1);
+            continue;
+        }
+        if (n == 1 && *text >= 'a' && *text <= 'c') {
+            operand(p, in->arg[*text - 'a'], vector);
+        } else {
+            clgrad_text_append_bytes(p->out, text, n);
+            if (n > 7 && memcmp(text, "clgrad_", 7) == 0) {
+                clgrad_text_append(p->out, "_");
+                type(p, register_types[p->ir->instrs[in->arg[0]].dtype], vector);
+            }
+        }
+        text += n;
+    }
+}
+
+static void print_select(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    if (!vector) {
+        clgrad_text_append(p->out, "r%" PRId32 " ? r%" PRId32 " : r%" PRId32, in->arg[0], in->arg[1], in->arg[2]);
+        return;
+    }
+    clgrad_text_append(p->out, "select(");
+    operand(p, in->arg[2], true);
+    clgrad_text_append(p->out, ", ");
+    operand(p, in->arg[1], true);
+    clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(", mask_type(in->dtype), p->width);
+    operand(p, in->arg[0], true);
+    clgrad_text_append(p->out, " != (uchar%" PRIu32 ")(0)))", p->width);
+}
+
+static bool is_storage(clgrad_dtype dtype) { return dtype == CLGRAD_F16 || dtype == CLGRAD_BF16; }
+
+/* What a narrower real type is rounded from: wide integers and doubles go through a float rounded to odd, so that rounding happens once. */
+static void print_to_float(printer *p, clgrad_dtype from, clgrad_dtype to, int32_t arg, bool vector)
+{
+    const bool odd = is_storage(to) && (from == CLGRAD_F64 || from == CLGRAD_I64 || from == CLGRAD_I32);
+    if (odd) clgrad_text_append(p->out, "odd_%s_%" PRIu32, register_types[from], vector ? p->width : 1);
+    else clgrad_text_append(p->out, "convert_"), type(p, register_types[to], vector);
+    clgrad_text_append(p->out, "(");
+    operand(p, arg, vector);
+    clgrad_text_append(p->out, ")");
+}
+
+/* To an integer: reals truncated and saturated, NaN to 0; integers modulo 2^bits. */
+static void print_to_integer(printer *p, clgrad_dtype from, clgrad_dtype to, int32_t arg, bool vector)
+{
+    const bool real = clgrad_dtype_is_real(from);
+    if (real) clgrad_text_append(p->out, vector ? "select((%s%" PRIu32 ")(0), " : "", register_types[to], p->width);
+    if (real && !vector) clgrad_text_append(p->out, "r%" PRId32 " != r%" PRId32 " ? (%s)0 : ", arg, arg, register_types[to]);
+    clgrad_text_append(p->out, "convert_");
+    type(p, register_types[to], vector);
+    clgrad_text_append(p->out, real ? "_sat(" : "(");
+    operand(p, arg, vector);
+    clgrad_text_append(p->out, ")");
+    if (!real || !vector) return;
+    clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(", mask_type(to), p->width);
+    operand(p, arg, true);
+    clgrad_text_append(p->out, " == ");
+    operand(p, arg, true);
+    clgrad_text_append(p->out, "))");
+}
+
+static void print_cast(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    const clgrad_dtype from = p->ir->instrs[in->arg[0]].dtype;
+    if (clgrad_dtype_is_real(in->dtype)) print_to_float(p, from, in->dtype, in->arg[0], vector);
+    else print_to_integer(p, from, in->dtype, in->arg[0], vector);
+}
+
+static void print_random(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    clgrad_text_append(p->out, "clgrad_random_%s_", in->node->attr.kind == CLGRAD_RANDOM_NORMAL ? "normal" : "uniform");
+    type(p, "float", vector);
+    clgrad_text_append(p->out, "(");
+    for (int a = 0; a < 3; a++) operand(p, in->arg[a], vector), clgrad_text_append(p->out, ", ");
+    clgrad_text_append(p->out, "%" PRIu32 "u)", in->node->attr.stream);
+}
+
+/* Comparisons give 0 or 1 as u8; lanes of a vector comparison are 0 or -1. */
+static void print_compare(printer *p, const clgrad_ir_instr *in, bool vector)
+{
+    clgrad_text_append(p->out, "convert_");
+    type(p, "uchar", vector);
+    clgrad_text_append(p->out, "((");
+    expression(p, in, clgrad_op_get(in->node->op)->expr, vector);
+    clgrad_text_append(p->out, vector ? ") & (%s)1)" : "))", mask_type(p->ir->instrs[in->arg[0]].dtype));
+}
+
+static bool keeps_storage(clgrad_op op)
+{
+    return op == CLGRAD_OP_NEG || op == CLGRAD_OP_ABS || op == CLGRAD_OP_SELECT || op == CLGRAD_OP_MAX || op == CLGRAD_OP_MIN ||
+           op == CLGRAD_OP_STOP;
+}
+
+static void print_map(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    const clgrad_op op = in->node->op;
+    const bool round = is_storage(in->dtype) && !keeps_storage(op);
+    open_register(p, at, in, vector);
+    if (round) open_codec(p, "round", in->dtype, vector);
+    if (op == CLGRAD_OP_SELECT) print_select(p, in, vector);
+    else if (op == CLGRAD_OP_CAST) print_cast(p, in, vector);
+    else if (op == CLGRAD_OP_RANDOM) print_random(p, in, vector);
+    else if (is_compare(op)) print_compare(p, in, vector);
+    else expression(p, in, clgrad_op_get(op)->expr, vector);
+    clgrad_text_append(p->out, round ? ");%s" : ";%s", p->end);
+}
+
+static void print_result(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+{
+    open_register(p, at, in, vector);
+    open_codec(p, "round", in->dtype, vector);
+    clgrad_text_append(p->out, "acc);%s", p->end);
+}
+
+static void print_instr(printer *p, int32_t at)
+{
+    const clgrad_ir_instr *in = &p->ir->instrs[at];
+    const bool vector = p->width > 1 && in->lane;
+    switch (in->kind) {
+    case CLGRAD_IR_VAR: print_var(p, in, vector); break;
+    case CLGRAD_IR_COND: print_cond(p, at, in, vector); break;
+    case CLGRAD_IR_LOAD: print_load(p, at, in, vector); break;
+    case CLGRAD_IR_CONST: print_const(p, at, in); break;
+    case CLGRAD_IR_INDEX: print_index(p, at, in, vector); break;
+    case CLGRAD_IR_MAP: print_map(p, at, in, vector); break;
+    case CLGRAD_IR_FILL: print_fill(p, at, in, vector); break;
+    case CLGRAD_IR_RESULT: print_result(p, at, in, vector); break;
+    case CLGRAD_IR_STORE: print_store(p, at, in, p->width > 1); break;
+    }
+}
+
+void clgrad_ir_print(const clgrad_ir *ir, size_t first, size_t end, uint32_t levels, uint32_t width, const char *end_of_line,
+                     clgrad_text *out)
+{
+    printer p = { .ir = ir, .out = out, .end = end_of_line, .width = width };
+    for (size_t i = first; i < end; i++)
+        if (levels & (1u << ir->instrs[i].level)) print_instr(&p, (int32_t)i);
+}
+
+void clgrad_ir_print_arguments(const clgrad_ir *ir, clgrad_text *out)
+{
+    for (size_t i = 0; i < ir->num_leaves; i++) {
+        const clgrad_ir_leaf *leaf = &ir->leaves[i];
+        clgrad_text_append(out, ", global %s%s *%sarg%zu", leaf->written ? "" : "const ", storage_types[leaf->dtype],
+                           leaf->shared ? "" : "restrict ", i);
+    }
+}
+
+void clgrad_ir_print_offsets(const clgrad_ir *ir, const char *end_of_line, clgrad_text *out)
+{
+    for (size_t i = 0; i < ir->num_leaves; i++) {
+        const clgrad_ir_leaf *leaf = &ir->leaves[i];
+        clgrad_text_append(out, "global %s%s *%sx%zu = arg%zu + k%" PRId32 ";%s", leaf->written ? "" : "const ",
+                           storage_types[leaf->dtype], leaf->shared ? "" : "restrict ", i, i, leaf->offset_slot, end_of_line);
+    }
+}

@@ -1,0 +1,333 @@
+/* Every operation on a device against ref, on a few shapes: empty, one element, ragged tails of any vector width. */
+
+#include "plan_case.h"
+#include "plan_test.h"
+
+#include <math.h>
+
+typedef clgrad_node (*unary)(clgrad_graph *g, clgrad_node x);
+typedef clgrad_node (*binary)(clgrad_graph *g, clgrad_node a, clgrad_node b);
+
+static const int64_t counts[] = { 0, 1, 3, 64, 1000, 4097 };
+
+static const struct {
+    const char *name;
+    unary op;
+    double low, high;
+    bool integers;
+} unaries[] = {
+    { "neg", clgrad_neg, -2, 2, true },       { "exp", clgrad_exp, -20, 20, false },     { "log", clgrad_log, 0.001, 30, false },
+    { "log1p", clgrad_log1p, -0.9, 9, false },{ "expm1", clgrad_expm1, -5, 5, false },   { "sqrt", clgrad_sqrt, 0, 30, false },
+    { "rsqrt", clgrad_rsqrt, 0.01, 9, false },{ "reciprocal", clgrad_reciprocal, 0.1, 9, false },
+    { "sin", clgrad_sin, -30, 30, false },    { "cos", clgrad_cos, -30, 30, false },     { "tanh", clgrad_tanh, -4, 4, false },
+    { "erf", clgrad_erf, -3, 3, false },      { "sigmoid", clgrad_sigmoid, -9, 9, false },
+    { "abs", clgrad_abs, -5, 5, true },       { "sign", clgrad_sign, -5, 5, true },      { "floor", clgrad_floor, -5, 5, false },
+    { "square", clgrad_square, -5, 5, true }, { "stop", clgrad_stop_gradient, -5, 5, true },
+};
+
+static const clgrad_dtype reals[] = { CLGRAD_F32, CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16 };
+static const clgrad_dtype integers[] = { CLGRAD_I32, CLGRAD_I64 };
+
+static bool can(clgrad_dtype dtype) { return dtype != CLGRAD_F64 || plan_has_f64(); }
+
+/* All unary operations of one type in one graph: few programs. */
+START_TEST(one_operand)
+{
+    if (!test_device()) return;
+    const clgrad_dtype dtype = reals[_i];
+    if (!can(dtype)) return;
+    for (size_t k = 0; k < CLGRAD_COUNT(counts); k++) {
+        if (dtype != CLGRAD_F32 && k % 3 != 2) continue;
+        for (size_t first = 0; first < CLGRAD_COUNT(unaries); first += 6) {
+            plan_case c;
+            plan_case_begin(&c, k + 1);
+            for (size_t i = first; i < first + 6; i++)
+                plan_case_output(&c, unaries[i].op(c.g, plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), unaries[i].low, unaries[i].high)));
+            plan_case_check(&c, NULL, 8, unaries[first].name);
+            plan_case_end(&c);
+        }
+    }
+}
+END_TEST
+
+START_TEST(one_integer_operand)
+{
+    if (!test_device()) return;
+    plan_case c;
+    plan_case_begin(&c, 3);
+    for (size_t i = 0; i < CLGRAD_COUNT(unaries); i++)
+        if (unaries[i].integers)
+            plan_case_output(&c, unaries[i].op(c.g, plan_case_input(&c, integers[_i], CLGRAD_SHAPE(101), -9, 9)));
+    plan_case_check(&c, NULL, 0, "integers");
+    plan_case_end(&c);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    binary op;
+    bool real_only, number_only;
+} binaries[] = {
+    { "add", clgrad_add, false, true }, { "sub", clgrad_sub, false, true }, { "mul", clgrad_mul, false, true },
+    { "div", clgrad_div, true, true },  { "max", clgrad_max, false, true }, { "min", clgrad_min, false, true },
+    { "pow", clgrad_pow, true, true },  { "eq", clgrad_eq, false, false },  { "ne", clgrad_ne, false, false },
+    { "lt", clgrad_lt, false, false },  { "le", clgrad_le, false, false },  { "gt", clgrad_gt, false, false },
+    { "ge", clgrad_ge, false, false },
+};
+static const clgrad_dtype all[] = { CLGRAD_F32, CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16, CLGRAD_I32, CLGRAD_I64, CLGRAD_U8 };
+
+START_TEST(two_operands)
+{
+    if (!test_device()) return;
+    const clgrad_dtype dtype = all[_i];
+    if (!can(dtype)) return;
+    const bool real = clgrad_dtype_is_real(dtype);
+    for (size_t k = 1; k < CLGRAD_COUNT(counts); k += 2) {
+        plan_case c;
+        plan_case_begin(&c, 17 + k);
+        const clgrad_node x = plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), 0.25, 4);
+        const clgrad_node y = plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), 0.25, 4);
+        for (size_t i = 0; i < CLGRAD_COUNT(binaries); i++)
+            if ((real || !binaries[i].real_only) && (dtype != CLGRAD_U8 || !binaries[i].number_only))
+                plan_case_output(&c, binaries[i].op(c.g, x, y));
+        plan_case_output(&c, clgrad_select(c.g, clgrad_lt(c.g, x, y), x, y));
+        plan_case_check(&c, NULL, 8, clgrad_dtype_name(dtype));
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+/* Casts between all pairs, with values that saturate, round and are no numbers. */
+START_TEST(casts)
+{
+    static const double values[] = { 0, -0.0, 1, -1, 1.5, -2.5, 255, 256, -3, 65504, 65520, 70000, 1e-7, 6e-8, 3e38, -3e38, 2147483647.0,
+                                     -2147483648.0, 4294967296.0, 9.3e18, 16777217, 33554433, 0.1, 3.14159, NAN, INFINITY, -INFINITY };
+    if (!test_device()) return;
+    const clgrad_dtype from = all[_i];
+    if (!can(from)) return;
+    plan_case c;
+    plan_case_begin(&c, 5);
+    const clgrad_node x = plan_case_values(&c, from, CLGRAD_SHAPE(CLGRAD_COUNT(values)), values);
+    for (size_t i = 0; i < CLGRAD_COUNT(all); i++)
+        if (can(all[i]) && all[i] != from) plan_case_output(&c, clgrad_cast(c.g, x, all[i]));
+    plan_case_check(&c, NULL, 0, clgrad_dtype_name(from));
+    plan_case_end(&c);
+}
+END_TEST
+
+START_TEST(random_numbers)
+{
+    if (!test_device()) return;
+    plan_case c;
+    plan_case_begin(&c, 9);
+    const clgrad_node seed = plan_case_input(&c, CLGRAD_I64, CLGRAD_SCALAR, 0, 1e15);
+    const clgrad_node hi = plan_case_input(&c, CLGRAD_I64, CLGRAD_SHAPE(7, 1), 0, 1e12);
+    const clgrad_node lo = clgrad_iota(c.g, CLGRAD_I64, CLGRAD_SHAPE(7, 37), 1);
+    plan_case_output(&c, clgrad_random_uniform_node(c.g, seed, hi, lo, 3));
+    plan_case_output(&c, clgrad_random_normal_node(c.g, seed, hi, lo, 4));
+    plan_case_check(&c, NULL, 8, "random");
+    plan_case_end(&c);
+}
+END_TEST
+
+static const struct {
+    clgrad_shape shape;
+    uint32_t axes;
+} reductions[] = {
+    { { 1, { 1 } }, 1 },           { { 1, { 10 } }, 1 },        { { 1, { 4097 } }, 1 },     { { 2, { 3, 2500 } }, 2 },
+    { { 2, { 33, 20 } }, 1 },      { { 2, { 33, 20 } }, 2 },    { { 2, { 1, 70 } }, 2 },    { { 3, { 5, 6, 7 } }, 6 },
+    { { 3, { 5, 6, 7 } }, 3 },     { { 3, { 5, 6, 7 } }, 2 },   { { 4, { 3, 4, 5, 17 } }, 5 }, { { 2, { 0, 4 } }, 1 },
+    { { 2, { 4, 0 } }, 2 },        { { 2, { 70, 1 } }, 1 },     { { 2, { 4, 1030 } }, 2 },  { { 1, { 70000 } }, 1 },
+};
+
+START_TEST(reduce)
+{
+    if (!test_device()) return;
+    const clgrad_shape shape = reductions[_i].shape;
+    for (size_t t = 0; t < CLGRAD_COUNT(all) - 1; t++) {
+        if (!can(all[t]) || (all[t] != CLGRAD_F32 && _i % 4 != (int)t % 4)) continue;
+        for (int gpu = 0; gpu < 2; gpu++) {
+            const clgrad_plan_options options = { .reduce = gpu ? CLGRAD_VARIANT_GPU : CLGRAD_VARIANT_CPU };
+            plan_case c;
+            plan_case_begin(&c, 21);
+            const clgrad_node x = plan_case_input(&c, all[t], shape, -3, 3);
+            plan_case_output(&c, clgrad_sum(c.g, x, reductions[_i].axes, false));
+            if (clgrad_shape_count(&shape) > 0) plan_case_output(&c, clgrad_reduce_max(c.g, x, reductions[_i].axes, true));
+            plan_case_check(&c, &options, 40, clgrad_dtype_name(all[t]));
+            plan_case_end(&c);
+        }
+    }
+}
+END_TEST
+
+/* The same reductions with the batch axis cut into cells. */
+START_TEST(reduce_cells)
+{
+    static const struct {
+        clgrad_shape shape;
+        uint32_t axes;
+    } cells[] = { { { 1, { 1300 } }, 1 }, { { 2, { 1300, 9 } }, 1 }, { { 2, { 700, 9 } }, 3 }, { { 2, { 256, 3 } }, 1 },
+                  { { 3, { 600, 5, 3 } }, 3 }, { { 3, { 2, 520, 1 } }, 6 } };
+    if (!test_device()) return;
+    for (int gpu = 0; gpu < 2; gpu++) {
+        const clgrad_plan_options options = { .reduce = gpu ? CLGRAD_VARIANT_GPU : CLGRAD_VARIANT_CPU };
+        plan_case c;
+        plan_case_begin(&c, 22);
+        const clgrad_node x = plan_case_input(&c, CLGRAD_F32, cells[_i].shape, -3, 3);
+        plan_case_output(&c, clgrad_sum_cell(c.g, x, cells[_i].axes, false, 256));
+        plan_case_check(&c, &options, 40, "cells");
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(argmax)
+{
+    static const double ties[] = { 1, 3, 3, 2, NAN, 5, NAN, 7, -0.0, 0, -1, -2, -INFINITY, -INFINITY, -INFINITY, -INFINITY };
+    if (!test_device()) return;
+    for (size_t t = 0; t < CLGRAD_COUNT(all); t++) {
+        if (!can(all[t])) continue;
+        plan_case c;
+        plan_case_begin(&c, 23);
+        const clgrad_node x = plan_case_input(&c, all[t], CLGRAD_SHAPE(19, 33), 0, 9);
+        const clgrad_node y = plan_case_values(&c, all[t], CLGRAD_SHAPE(4, 4), ties);
+        plan_case_output(&c, clgrad_argmax(c.g, x, 0));
+        plan_case_output(&c, clgrad_argmax(c.g, x, 1));
+        plan_case_output(&c, clgrad_argmax(c.g, y, 1));
+        plan_case_output(&c, clgrad_argmax(c.g, y, 0));
+        if (all[t] != CLGRAD_U8) plan_case_output(&c, clgrad_reduce_max(c.g, y, 2, false));
+        plan_case_check(&c, NULL, 0, clgrad_dtype_name(all[t]));
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(cumsum)
+{
+    if (!test_device()) return;
+    for (int reverse = 0; reverse < 2; reverse++) {
+        plan_case c;
+        plan_case_begin(&c, 24);
+        const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(3, 2100), -1, 1);
+        const clgrad_node y = plan_case_input(&c, CLGRAD_BF16, CLGRAD_SHAPE(2, 40, 21), -1, 1);
+        const clgrad_node z = plan_case_input(&c, CLGRAD_I32, CLGRAD_SHAPE(5), -9, 9);
+        plan_case_output(&c, clgrad_cumsum(c.g, clgrad_neg(c.g, x), 1, reverse));
+        plan_case_output(&c, clgrad_cumsum(c.g, y, 1, reverse));
+        plan_case_output(&c, clgrad_cumsum(c.g, z, 0, reverse));
+        plan_case_output(&c, clgrad_cumsum(c.g, y, 0, reverse));
+        plan_case_check(&c, NULL, 200, "cumsum");
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(take_and_scatter)
+{
+    if (!test_device()) return;
+    for (int32_t axis = 0; axis < 3; axis++) {
+        plan_case c;
+        plan_case_begin(&c, 25);
+        const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(6, 7, 18), -1, 1);
+        const clgrad_node i = plan_case_input(&c, CLGRAD_I32, CLGRAD_SHAPE(4, 3), -2, 8); /* some out of range */
+        const clgrad_node y = clgrad_take(c.g, x, i, axis);
+        plan_case_output(&c, y);
+        plan_case_output(&c, clgrad_take(c.g, clgrad_cast(c.g, x, CLGRAD_I32), i, axis));
+        const int64_t rows[] = { 6, 7, 18 };
+        const clgrad_node w = plan_case_input(&c, CLGRAD_F32, clgrad_node_shape(c.g, y), -1, 1);
+        plan_case_output(&c, clgrad_scatter_add(c.g, clgrad_square(c.g, w), i, axis, rows[axis]));
+        plan_case_check(&c, NULL, 40, "take");
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(batched_take_and_scatter)
+{
+    if (!test_device()) return;
+    plan_case c;
+    plan_case_begin(&c, 26);
+    const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(5, 3, 10), -1, 1);
+    const clgrad_node i = plan_case_input(&c, CLGRAD_I64, CLGRAD_SHAPE(5, 6), -1, 11);
+    const clgrad_node y = clgrad_take_batched(c.g, x, i, 2, 1);
+    plan_case_output(&c, y);
+    plan_case_output(&c, clgrad_scatter_add_batched(c.g, y, i, 2, 10, 1));
+    plan_case_check(&c, NULL, 40, "batched take");
+    plan_case_end(&c);
+}
+END_TEST
+
+START_TEST(overlap_add)
+{
+    static const int64_t stride[] = { 1, 2, 3, 2 }, dilation[] = { 1, 1, 2, 3 };
+    if (!test_device()) return;
+    for (int32_t axis = 0; axis < 2; axis++) {
+        plan_case c;
+        plan_case_begin(&c, 27);
+        const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(23, 29), -1, 1);
+        const clgrad_node y = clgrad_window(c.g, x, axis, 4, stride[_i], dilation[_i]);
+        plan_case_output(&c, y);
+        plan_case_output(&c, clgrad_overlap_add(c.g, clgrad_square(c.g, y), axis, axis ? 29 : 23, stride[_i], dilation[_i]));
+        plan_case_check(&c, NULL, 40, "overlap");
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(concat)
+{
+    if (!test_device()) return;
+    for (int32_t axis = 0; axis < 2; axis++) {
+        plan_case c;
+        plan_case_begin(&c, 28);
+        const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(5, 6), -1, 1);
+        const clgrad_node row = clgrad_sum(c.g, x, 1, true), column = clgrad_sum(c.g, x, 2, true);
+        const clgrad_node parts[] = { x, clgrad_exp(c.g, x), axis ? column : row, clgrad_constant(c.g, CLGRAD_F32, CLGRAD_SHAPE(5, 6), 2),
+                                      clgrad_exp(c.g, x) };
+        const clgrad_node joined = clgrad_concat(c.g, 5, parts, axis);
+        plan_case_output(&c, joined);
+        plan_case_output(&c, clgrad_sum(c.g, joined, 3, false));
+        plan_case_check(&c, NULL, 40, "concat");
+        plan_case_end(&c);
+    }
+}
+END_TEST
+
+START_TEST(matmul)
+{
+    if (!test_device()) return;
+    const bool ta = _i & 1, tb = _i & 2;
+    plan_case c;
+    plan_case_begin(&c, 29);
+    const clgrad_node a = plan_case_input(&c, CLGRAD_F32, ta ? CLGRAD_SHAPE(2, 21, 19) : CLGRAD_SHAPE(2, 19, 21), -1, 1);
+    const clgrad_node b = plan_case_input(&c, CLGRAD_F32, tb ? CLGRAD_SHAPE(35, 21) : CLGRAD_SHAPE(21, 35), -1, 1);
+    const clgrad_node bias = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(35), -1, 1);
+    const clgrad_node y = clgrad_add(c.g, clgrad_matmul(c.g, a, b, ta, tb), bias);
+    plan_case_output(&c, clgrad_max(c.g, y, clgrad_constant(c.g, CLGRAD_F32, CLGRAD_SCALAR, 0)));
+    plan_case_output(&c, clgrad_matmul(c.g, clgrad_exp(c.g, a), clgrad_flip(c.g, b, 3), ta, tb));
+    plan_case_check(&c, NULL, 100, "matmul");
+    plan_case_end(&c);
+}
+END_TEST
+
+Suite *plan_ops_suite(void)
+{
+    Suite *suite = suite_create("plan ops");
+    TCase *t = tcase_create("ops");
+    tcase_set_timeout(t, 0);
+    tcase_add_loop_test(t, one_operand, 0, (int)CLGRAD_COUNT(reals));
+    tcase_add_loop_test(t, one_integer_operand, 0, (int)CLGRAD_COUNT(integers));
+    tcase_add_loop_test(t, two_operands, 0, (int)CLGRAD_COUNT(all));
+    tcase_add_loop_test(t, casts, 0, (int)CLGRAD_COUNT(all));
+    tcase_add_test(t, random_numbers);
+    tcase_add_loop_test(t, reduce, 0, (int)CLGRAD_COUNT(reductions));
+    tcase_add_loop_test(t, reduce_cells, 0, 6);
+    tcase_add_test(t, argmax);
+    tcase_add_test(t, cumsum);
+    tcase_add_test(t, take_and_scatter);
+    tcase_add_test(t, batched_take_and_scatter);
+    tcase_add_loop_test(t, overlap_add, 0, 4);
+    tcase_add_test(t, concat);
+    tcase_add_loop_test(t, matmul, 0, 4);
+    suite_add_tcase(suite, t);
+    return suite;
+}
