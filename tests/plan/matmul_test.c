@@ -373,6 +373,76 @@ START_TEST(negative_controls)
 }
 END_TEST
 
+/* CLBlast's sums may differ by what a sum of k terms can: elements further from the wanted ones than k ulp of the sum of
+ * magnitudes, and guards that changed. `terms` of the wanted sum are left out: the negative control. */
+static int64_t count_beyond_bound(const problem *p, operands *o, int64_t terms)
+{
+    const bool f64 = p->dtype == CLGRAD_F64, fused = clgrad_device_fused(test_device());
+    problem shorter = *p;
+    shorter.k -= terms;
+    memset(o->want, 0xff, ((size_t)o->num_c + 2 * GUARD) * (f64 ? 8 : 4));
+    compute_wanted(&shorter, o, fused);
+    operands magnitudes = make_operands(p);
+    for (int64_t i = 0; i < o->num_a; i++) magnitudes.a_values[i] = fabs(o->a_values[i]);
+    for (int64_t i = 0; i < o->num_b; i++) magnitudes.b_values[i] = fabs(o->b_values[i]);
+    compute_wanted(p, &magnitudes, fused);
+    int64_t beyond = 0;
+    for (int64_t c = 0; c < o->num_c + 2 * GUARD; c++) {
+        const bool guard = c < GUARD || c >= GUARD + o->num_c;
+        const double bound = guard ? 0 : (double)p->k * (f64 ? 0x1p-52 : 0x1p-23) * get(magnitudes.want, c, f64);
+        if (guard) beyond += memcmp(o->c + c * (f64 ? 8 : 4), o->want + c * (f64 ? 8 : 4), f64 ? 8 : 4) != 0;
+        else beyond += !(fabs(get(o->c, c, f64) - get(o->want, c, f64)) <= bound);
+    }
+    release_operands(&magnitudes);
+    return beyond;
+}
+
+START_TEST(clblast_within_its_bound)
+{
+    if (!test_device() || is_oclgrind()) return;
+    const problem problems[] = {
+        { 17, 33, 20, "nn" }, { 33, 17, 40, "nt" }, { 31, 5, 100, "tn" }, { 1, 20, 10, "tt" }, { 20, 1, 10, "nn" },
+        { 9, 11, 13, "nt", .batch = { 3, 2 } },
+        { 9, 11, 13, "tt", .batch = { 3 } }, { 9, 11, 13, "nn", .dtype = CLGRAD_F64 }, /* programs of 10 s each: the long form */
+    };
+    for (size_t i = 0; i < CLGRAD_COUNT(problems) - (is_long() ? 0 : 2); i++) {
+        const problem *const p = &problems[i];
+        if (p->dtype == CLGRAD_F64 && !clgrad_device_get_info(test_device())->fp64) continue;
+        operands o = make_operands(p);
+        if (!clgrad_clblast_can(test_device(), &o.desc)) {
+            fprintf(stderr, "skipped: no CLBlast\n");
+            release_operands(&o);
+            return;
+        }
+        const size_t bytes = clgrad_dtype_bytes(p->dtype), c_bytes = ((size_t)o.num_c + 2 * GUARD) * bytes;
+        clgrad_buffer *a = upload(o.a, (size_t)o.num_a * bytes), *b = upload(o.b, (size_t)o.num_b * bytes), *c = upload(o.want, c_bytes);
+        const clgrad_status status = clgrad_clblast_run(test_device(), &o.desc, a, b, c, GUARD);
+        ck_assert_msg(status == CLGRAD_OK, "%s: %s", describe(p), clgrad_error_text(test_context()));
+        ck_assert_int_eq(clgrad_buffer_read(c, 0, o.c, c_bytes), CLGRAD_OK);
+        ck_assert_msg(count_beyond_bound(p, &o, 0) == 0, "clblast %s", describe(p));
+        ck_assert_int_gt(count_beyond_bound(p, &o, 1), o.num_c / 2);
+        clgrad_buffer_release(&a), clgrad_buffer_release(&b), clgrad_buffer_release(&c);
+        release_operands(&o);
+    }
+}
+END_TEST
+
+START_TEST(clblast_says_what_it_cannot)
+{
+    if (!test_device() || is_oclgrind()) return;
+    operands o = make_operands(&(problem){ 6, 7, 8, "nx" });
+    ck_assert(!clgrad_clblast_can(test_device(), &o.desc)); /* b's strides are neither 1 */
+    o.desc.b_col = 1, o.desc.b_row = 7, o.desc.cell = 4;
+    ck_assert(!clgrad_clblast_can(test_device(), &o.desc));
+    o.desc.cell = 8, o.desc.a_dtype = o.desc.b_dtype = CLGRAD_F16;
+    ck_assert(!clgrad_clblast_can(test_device(), &o.desc));
+    clgrad_buffer *a = upload(o.a, 16);
+    ck_assert_int_eq(clgrad_clblast_run(test_device(), &o.desc, a, a, a, 0), CLGRAD_E_UNSUPPORTED);
+    clgrad_buffer_release(&a);
+    release_operands(&o);
+}
+END_TEST
+
 START_TEST(products_that_cannot_be_are_refused)
 {
     if (!test_device()) return;
@@ -408,6 +478,8 @@ Suite *matmul_suite(void)
     tcase_add_loop_test(tests, types_endings_batches_cells, 0, CLGRAD_COUNT(variants));
     tcase_add_test(tests, forced_tiles_and_widths);
     tcase_add_test(tests, negative_controls);
+    tcase_add_test(tests, clblast_within_its_bound);
+    tcase_add_test(tests, clblast_says_what_it_cannot);
     tcase_add_test(tests, products_that_cannot_be_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
