@@ -1,0 +1,25 @@
+#pragma once
+
+/* Schedule as later rooms see it: joining graphs by name, objectives, and what a function holds. */
+
+#include "clgrad/schedule.h"
+#include "graph/graph.h"
+#include "plan/plan.h"
+
+/* A copy of g that has only the named outputs, in that order; inputs stay all and in order. */
+clgrad_status clgrad_graph_select(const clgrad_graph *g, size_t count, const size_t *outputs, clgrad_graph **out);
+
+/* Join graphs by name. Each graph's inputs are looked up among the inputs and outputs of the graphs before it; a name not
+ * found there becomes an input of the result. The result's outputs are those of the last graph. An output may carry the name of
+ * an input of the result: it is that input's next value (see clgrad_function_create_updating). */
+clgrad_status clgrad_graph_chain(clgrad_context *ctx, size_t count, clgrad_graph *const *graphs, clgrad_graph **out);
+
+/* As clgrad_function_create, every input being donated to the output of the same name, if there is one. */
+clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *g, clgrad_function **out);
+
+/* Bytes of scratch behind a function. */
+uint64_t clgrad_function_scratch_bytes(const clgrad_function *f);
+
+/* The number of the input or output of that name; SIZE_MAX when there is none. */
+size_t clgrad_graph_find_input(const clgrad_graph *g, const char *name);
+size_t clgrad_graph_find_output(const clgrad_graph *g, const char *name);

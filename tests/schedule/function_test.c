@@ -1,0 +1,149 @@
+/* Calling compiled graphs. */
+
+#include "schedule/schedule.h"
+#include "schedule/suites.h"
+#include "support/device.h"
+
+enum { N = 1000 };
+
+/* y = a x + b, s = sum y */
+static clgrad_graph *affine(void)
+{
+    clgrad_graph *g = NULL;
+    ck_ok(clgrad_graph_create(test_context(), &g));
+    const clgrad_node x = clgrad_input(g, "x", CLGRAD_F32, CLGRAD_SHAPE(N)), a = clgrad_input(g, "a", CLGRAD_F32, CLGRAD_SCALAR);
+    const clgrad_node y = clgrad_offset(g, clgrad_mul(g, a, x), 1);
+    ck_ok(clgrad_output(g, "x", y));
+    ck_ok(clgrad_output(g, "s", clgrad_sum(g, y, CLGRAD_ALL_AXES, false)));
+    return g;
+}
+
+static clgrad_tensor *numbers(clgrad_device *dev, float value)
+{
+    float values[N];
+    clgrad_tensor *tensor = NULL;
+    for (int i = 0; i < N; i++) values[i] = value * (float)i;
+    ck_ok(clgrad_tensor_create_from(dev, CLGRAD_F32, CLGRAD_SHAPE(N), values, sizeof values, &tensor));
+    return tensor;
+}
+
+static clgrad_tensor *scalar(clgrad_device *dev, float value)
+{
+    clgrad_tensor *tensor = NULL;
+    ck_ok(clgrad_tensor_create_from(dev, CLGRAD_F32, CLGRAD_SCALAR, &value, sizeof value, &tensor));
+    return tensor;
+}
+
+static float element(clgrad_tensor *tensor, int i)
+{
+    float values[N];
+    ck_ok(clgrad_tensor_read(tensor, values, clgrad_tensor_bytes(tensor)));
+    return values[i];
+}
+
+START_TEST(calls_write_and_create_outputs)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    clgrad_graph *g = affine();
+    clgrad_function *f = NULL;
+    clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
+    options.no_fusion = _i == 1;
+    ck_ok(clgrad_function_create(dev, g, &options, &f));
+    ck_assert_ptr_eq(clgrad_function_graph(f), g);
+    clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { numbers(dev, 0), NULL };
+    clgrad_event *event = NULL;
+    ck_ok(clgrad_function_call(f, in, out, 0, NULL, &event));
+    ck_ok(clgrad_event_wait(event));
+    ck_assert_float_eq(element(out[0], 7), 15);
+    ck_assert_float_eq(element(out[1], 0), 2 * N * (N - 1) / 2 + N);
+    ck_ok(clgrad_function_call(f, in, out, 1, &event, NULL));
+    clgrad_event_release(&event);
+    for (int i = 0; i < 2; i++) clgrad_tensor_release(&in[i]), clgrad_tensor_release(&out[i]);
+    clgrad_function_release(&f), clgrad_graph_release(&g);
+}
+END_TEST
+
+START_TEST(donated_inputs_hold_the_next_value)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    clgrad_graph *g = affine();
+    clgrad_function *f = NULL;
+    ck_ok(clgrad_function_create_updating(dev, g, &f));
+    clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { in[0], NULL };
+    for (int i = 0; i < 3; i++) ck_ok(clgrad_function_call(f, in, out, 0, NULL, NULL));
+    ck_assert_float_eq(element(in[0], 5), 2 * (2 * (2 * 5 + 1) + 1) + 1);
+    clgrad_tensor_release(&in[0]), clgrad_tensor_release(&in[1]), clgrad_tensor_release(&out[1]);
+    clgrad_function_release(&f), clgrad_graph_release(&g);
+}
+END_TEST
+
+START_TEST(operands_that_do_not_fit)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    clgrad_graph *g = affine();
+    clgrad_function *f = NULL;
+    clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
+    options.struct_size = 1;
+    ck_assert_int_eq(clgrad_function_create(dev, g, &options, &f), CLGRAD_E_ARG);
+    ck_ok(clgrad_function_create(dev, g, NULL, &f));
+    clgrad_tensor *x = numbers(dev, 1), *a = scalar(dev, 2), *out[] = { NULL, NULL };
+    clgrad_tensor *missing[] = { x, NULL }, *swapped[] = { a, x }, *good[] = { x, a };
+    ck_assert_int_eq(clgrad_function_call(f, missing, out, 0, NULL, NULL), CLGRAD_E_ARG);
+    ck_assert_ptr_nonnull(strstr(clgrad_error_text(test_context()), "'a'"));
+    ck_assert_int_eq(clgrad_function_call(f, swapped, out, 0, NULL, NULL), CLGRAD_E_SHAPE);
+    ck_assert(!out[0] && !out[1]);
+    clgrad_tensor *overlap[] = { x, NULL };
+    ck_assert_int_gt(clgrad_function_call(f, good, overlap, 0, NULL, NULL), 0); /* x is not donated to it */
+    ck_assert_ptr_null(overlap[1]);
+    clgrad_tensor_release(&x), clgrad_tensor_release(&a);
+    clgrad_function_release(&f), clgrad_graph_release(&g);
+}
+END_TEST
+
+START_TEST(broken_graphs_are_refused)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    clgrad_graph *g = affine();
+    clgrad_function *f = NULL;
+    clgrad_input(g, "x", CLGRAD_F32, CLGRAD_SCALAR); /* the name is taken */
+    ck_assert_int_eq(clgrad_function_create(dev, g, NULL, &f), CLGRAD_E_ARG);
+    ck_assert_ptr_null(f);
+    clgrad_graph_release(&g);
+}
+END_TEST
+
+START_TEST(functions_explain_themselves)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    clgrad_graph *g = affine();
+    clgrad_function *f = NULL;
+    char *text = NULL;
+    ck_ok(clgrad_function_create(dev, g, NULL, &f));
+    ck_ok(clgrad_function_explain(f, &text));
+    ck_assert_uint_gt(strlen(text), 0);
+    clgrad_function_text_release(f, &text);
+    ck_assert_ptr_null(text);
+    clgrad_function *second = clgrad_function_retain(f);
+    clgrad_function_release(&f), clgrad_function_release(&second);
+    clgrad_graph_release(&g);
+}
+END_TEST
+
+Suite *function_suite(void)
+{
+    Suite *suite = suite_create("function");
+    TCase *tests = tcase_create("function");
+    tcase_add_loop_test(tests, calls_write_and_create_outputs, 0, 2);
+    tcase_add_test(tests, donated_inputs_hold_the_next_value);
+    tcase_add_test(tests, operands_that_do_not_fit);
+    tcase_add_test(tests, broken_graphs_are_refused);
+    tcase_add_test(tests, functions_explain_themselves);
+    tcase_set_timeout(tests, 60);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
