@@ -1,0 +1,155 @@
+/* Steps: fill the small buffer, enqueue. */
+
+#include "optim/optimizer.h"
+
+static double schedule_scale(const clgrad_optimizer *opt, const clgrad_schedule *schedule, size_t which)
+{
+    const double factor = clgrad_schedule_factor(schedule, opt->updates);
+    return schedule->kind == CLGRAD_SCHEDULE_PLATEAU ? factor * opt->plateau[which].scale : factor;
+}
+
+double clgrad_optimizer_lr(const clgrad_optimizer *opt)
+{
+    return opt->options.lr * schedule_scale(opt, &opt->options.lr_schedule, 0);
+}
+
+void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt)
+{
+    const clgrad_optimizer_options *o = &opt->options;
+    clgrad_hyper *h = &opt->hyper;
+    const double lr_scale = schedule_scale(opt, &o->lr_schedule, 0);
+    const double momentum = o->momentum * schedule_scale(opt, &o->momentum_schedule, 1);
+    const double t = (double)(opt->updates + 1);
+    h->step = opt->updates;
+    h->seed = (int64_t)o->seed;
+    h->momentum = (float)momentum;
+    h->momentum_rest = (float)(1.0 - momentum);
+    h->beta2 = (float)o->beta2;
+    h->beta2_rest = (float)(1.0 - o->beta2);
+    h->epsilon = (float)o->epsilon;
+    h->correction1 = (float)(1.0 / (1.0 - pow(momentum, t)));
+    h->correction2 = (float)(1.0 / sqrt(1.0 - pow(o->beta2, t)));
+    h->clip_value = (float)o->clip_value;
+    h->clip_norm = (float)o->clip_norm;
+    for (size_t i = 0; i <= o->num_groups; i++) {
+        h->lr[i] = (float)(opt->groups[i].lr * lr_scale);
+        h->weight_decay[i] = (float)opt->groups[i].weight_decay;
+        h->l1[i] = (float)opt->groups[i].l1;
+        h->l2[i] = (float)opt->groups[i].l2;
+    }
+}
+
+static clgrad_status run_part(clgrad_step_part *part, clgrad_tensor *const *data)
+{
+    for (size_t i = 0; i < part->num_inputs; i++)
+        if (part->data_index[i] != SIZE_MAX) part->inputs[i] = data[part->data_index[i]];
+    return clgrad_function_call(part->function, part->inputs, part->outputs, 0, NULL, NULL);
+}
+
+clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batch)
+{
+    clgrad_optimizer_fill_hyper(opt);
+    clgrad_hyper *h = &opt->hyper;
+    h->sample = batch->sample;
+    h->offset = batch->offset;
+    h->limit = batch->limit;
+    h->scale = (float)batch->scale;
+    h->keep_metric = batch->fresh_metric ? 0.0f : 1.0f;
+    h->keep_sum = batch->first ? 0.0f : 1.0f;
+    CLGRAD_TRY(clgrad_buffer_write(opt->hyper_buffer, 0, h, sizeof *h));
+    if (opt->whole.function) {
+        CLGRAD_TRY(run_part(&opt->whole, batch->data));
+    } else {
+        CLGRAD_TRY(run_part(&opt->accumulate, batch->data));
+        if (batch->last) CLGRAD_TRY(run_part(&opt->update, batch->data));
+    }
+    if (batch->last) opt->updates++;
+    return CLGRAD_OK;
+}
+
+static clgrad_status check_data(const clgrad_optimizer *opt, clgrad_tensor *const *data)
+{
+    for (size_t i = 0; i < opt->num_data; i++)
+        if (!data || !data[i]) return clgrad_fail(opt->ctx, CLGRAD_E_ARG, "optimizer step: data tensor %zu is NULL", i);
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
+                                    clgrad_event *const *wait, clgrad_event **event)
+{
+    if (event) *event = NULL;
+    CLGRAD_TRY(check_data(opt, data));
+    const size_t parts = opt->options.accumulate;
+    const clgrad_micro_batch batch = { .data = data,
+                                       .sample = opt->hyper.sample,
+                                       .scale = 1.0 / (double)parts,
+                                       .first = opt->accumulated == 0,
+                                       .last = opt->accumulated + 1 == parts,
+                                       .fresh_metric = true };
+    CLGRAD_TRY(clgrad_device_wait_for(opt->dev, num_wait, wait));
+    CLGRAD_TRY(clgrad_optimizer_run(opt, &batch));
+    opt->accumulated = batch.last ? 0 : opt->accumulated + 1;
+    return clgrad_device_mark(opt->dev, event);
+}
+
+clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss)
+{
+    int64_t stop = 0;
+    float value = 0;
+    CLGRAD_TRY(clgrad_tensor_read(opt->stop, &stop, sizeof stop));
+    CLGRAD_TRY(clgrad_tensor_read(opt->metric, &value, sizeof value));
+    *loss = value;
+    if (stop == 0) return CLGRAD_OK;
+    return clgrad_fail(opt->ctx, CLGRAD_E_NOT_FINITE, "the loss became NaN or infinite in update %lld; updates stopped before it",
+                       (long long)stop);
+}
+
+void clgrad_optimizer_report(clgrad_optimizer *opt, double metric)
+{
+    clgrad_plateau_report(&opt->plateau[0], &opt->options.lr_schedule, metric);
+    clgrad_plateau_report(&opt->plateau[1], &opt->options.momentum_schedule, metric);
+}
+
+void clgrad_optimizer_set_sample(clgrad_optimizer *opt, int64_t sample) { opt->hyper.sample = sample; }
+int64_t clgrad_optimizer_updates(const clgrad_optimizer *opt) { return opt->updates; }
+
+/* --- what a checkpoint keeps --- */
+
+void clgrad_optimizer_get_progress(const clgrad_optimizer *opt, clgrad_optimizer_progress *out)
+{
+    *out = (clgrad_optimizer_progress)CLGRAD_OPTIMIZER_PROGRESS_INIT;
+    out->updates = opt->updates;
+    out->sample = opt->hyper.sample;
+    for (size_t i = 0; i < 2; i++) {
+        out->plateau[i].best = opt->plateau[i].best;
+        out->plateau[i].scale = opt->plateau[i].scale;
+        out->plateau[i].bad = opt->plateau[i].bad;
+    }
+}
+
+clgrad_status clgrad_optimizer_set_progress(clgrad_optimizer *opt, const clgrad_optimizer_progress *progress)
+{
+    if (progress->struct_size != sizeof *progress || progress->updates < 0)
+        return clgrad_fail(opt->ctx, CLGRAD_E_ARG, "optimizer progress: struct_size or updates is outside its range");
+    const int64_t zero = 0;
+    CLGRAD_TRY(clgrad_tensor_write(opt->stop, &zero, sizeof zero));
+    opt->updates = progress->updates;
+    opt->hyper.sample = progress->sample;
+    opt->accumulated = 0;
+    for (size_t i = 0; i < 2; i++)
+        opt->plateau[i] = (clgrad_plateau){ progress->plateau[i].best, progress->plateau[i].scale, progress->plateau[i].bad };
+    return CLGRAD_OK;
+}
+
+clgrad_tensor *clgrad_optimizer_parameter(const clgrad_optimizer *opt, size_t i)
+{
+    return i < opt->arena->num_segments ? opt->theta->views[i] : NULL;
+}
+
+clgrad_tensor *clgrad_optimizer_state(const clgrad_optimizer *opt, size_t parameter, size_t i, const char **name)
+{
+    if (parameter >= opt->arena->num_segments || i >= clgrad_rule_num_states(opt->rule)) return NULL;
+    if (opt->groups[opt->arena->segments[parameter].group].frozen) return NULL;
+    if (name) *name = opt->rule->states[i];
+    return opt->states[i]->views[parameter];
+}
