@@ -1,0 +1,226 @@
+/* Setting a training up: data, model, device memory, optimizer. */
+
+#include "train/trainer.h"
+
+/* --- host side --- */
+
+static clgrad_status standardise(clgrad_trainer *t)
+{
+    clgrad_dataset *data = &t->data;
+    if (!t->settings->data_standardize) return CLGRAD_OK;
+    t->mean = clgrad_alloc(t->ctx, (size_t)data->num_features, sizeof(float));
+    t->scale = clgrad_alloc(t->ctx, (size_t)data->num_features, sizeof(float));
+    if (!t->mean || !t->scale) return CLGRAD_E_MEMORY;
+    CLGRAD_TRY(clgrad_dataset_moments(data, t->mean, t->scale));
+    clgrad_dataset_standardise(data, t->mean, t->scale);
+    return CLGRAD_OK;
+}
+
+static clgrad_status load_data(clgrad_trainer *t, const clgrad_model_file *file)
+{
+    clgrad_data_memory memory = { 0, NULL, NULL };
+    if (file) memory = (clgrad_data_memory){ 0, file->classes, file->fill };
+    CLGRAD_TRY(clgrad_dataset_load(t->ctx, t->settings, &memory, CLGRAD_DATA_TRAIN, &t->data));
+    if (!t->data.targets) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "%s: there are no targets to learn", t->settings->data_path);
+    CLGRAD_TRY(clgrad_task_create(t->ctx, t->settings, &t->data, &t->task));
+    if (!*t->settings->data_class_weights) return standardise(t);
+    if (!t->task.classes) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "data.class_weights: the target is a number, not a class");
+    const int64_t classes = t->task.outputs > 1 ? t->task.outputs : 2;
+    CLGRAD_TRY(clgrad_dataset_weigh_classes(&t->data, t->settings->data_class_weights, classes));
+    return standardise(t);
+}
+
+static clgrad_status plan_steps(clgrad_trainer *t)
+{
+    const clgrad_settings *s = t->settings;
+    const int64_t per_update = s->train_batch * s->train_accumulate;
+    t->num_train = clgrad_dataset_size(&t->data, CLGRAD_SUBSET_TRAIN);
+    t->steps_per_epoch = (t->num_train + per_update - 1) / per_update;
+    t->steps = s->train_steps > 0 ? s->train_steps : s->train_epochs * t->steps_per_epoch;
+    t->order = clgrad_alloc(t->ctx, (size_t)t->data.count, sizeof *t->order);
+    t->permutation = clgrad_alloc(t->ctx, (size_t)t->num_train, sizeof *t->permutation);
+    t->order_epoch = -1;
+    if (!t->order || !t->permutation) return CLGRAD_E_MEMORY;
+    memcpy(t->order, t->data.order, (size_t)t->data.count * sizeof *t->order);
+    return CLGRAD_OK;
+}
+
+/* --- the optimizer --- */
+
+/* What a schedule with period 0 runs over: all ticks behind the warm-up. */
+static int64_t whole_run(const clgrad_trainer *t, const clgrad_schedule *schedule)
+{
+    const int64_t left = t->steps - schedule->warmup;
+    return left > schedule->unit ? (left + schedule->unit - 1) / schedule->unit : 1;
+}
+
+static clgrad_schedule make_schedule(const clgrad_trainer *t, const char *kind, int64_t period, double factor, double end)
+{
+    const clgrad_settings *s = t->settings;
+    clgrad_schedule schedule = CLGRAD_SCHEDULE_INIT;
+    while (strcmp(clgrad_schedule_name(schedule.kind), kind) != 0) schedule.kind++;
+    schedule.unit = strcmp(s->schedule_per, "epoch") == 0 ? t->steps_per_epoch : 1;
+    schedule.factor = factor;
+    schedule.end = end;
+    schedule.patience = s->schedule_patience;
+    schedule.threshold = s->schedule_threshold;
+    schedule.period = period > 0 ? period : whole_run(t, &schedule);
+    return schedule;
+}
+
+static clgrad_schedule rate_schedule(const clgrad_trainer *t)
+{
+    const clgrad_settings *s = t->settings;
+    clgrad_schedule schedule = make_schedule(t, s->schedule_kind, s->schedule_period, s->schedule_factor, s->schedule_end);
+    schedule.warmup = s->schedule_warmup;
+    if (s->schedule_period == 0) schedule.period = whole_run(t, &schedule);
+    return schedule;
+}
+
+static clgrad_optimizer_options optimizer_options(const clgrad_trainer *t)
+{
+    const clgrad_settings *s = t->settings;
+    clgrad_optimizer_options o = CLGRAD_OPTIMIZER_OPTIONS_INIT;
+    o.rule = s->optimizer_name;
+    o.lr = s->optimizer_lr;
+    o.momentum = s->optimizer_momentum;
+    o.beta2 = s->optimizer_beta2;
+    o.epsilon = s->optimizer_epsilon;
+    o.weight_decay = s->optimizer_weight_decay;
+    o.l1 = s->optimizer_l1;
+    o.l2 = s->optimizer_l2;
+    o.clip_value = s->optimizer_clip_value;
+    o.clip_norm = s->optimizer_clip_norm;
+    o.accumulate = (size_t)s->train_accumulate;
+    o.seed = (uint64_t)s->train_seed;
+    o.lr_schedule = rate_schedule(t);
+    o.momentum_schedule = make_schedule(t, s->momentum_kind, s->momentum_period, s->momentum_factor, s->momentum_end);
+    return o;
+}
+
+/* Initial values go to the device one parameter at a time; the optimizer copies them. */
+static clgrad_status draw_parameters(clgrad_trainer *t, clgrad_tensor **initial)
+{
+    for (size_t i = 0; i < clgrad_model_num_parameters(t->task.model); i++) {
+        const clgrad_shape shape = clgrad_model_parameter_shape(t->task.model, i);
+        const size_t count = (size_t)clgrad_shape_count(&shape);
+        float *values = clgrad_alloc(t->ctx, count, sizeof *values);
+        if (!values) return CLGRAD_E_MEMORY;
+        clgrad_status st = clgrad_model_initialize(t->task.model, (uint64_t)t->settings->train_seed, i, values, count);
+        if (st == CLGRAD_OK)
+            st = clgrad_tensor_create_from(t->dev, CLGRAD_F32, shape, values, count * sizeof *values, &initial[i]);
+        clgrad_free(t->ctx, values);
+        CLGRAD_TRY(st);
+    }
+    return CLGRAD_OK;
+}
+
+static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const *initial, clgrad_graph *objective, clgrad_graph *front)
+{
+    bool *samples = clgrad_alloc(t->ctx, clgrad_graph_num_inputs(objective), sizeof *samples);
+    if (!samples) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < clgrad_graph_num_inputs(objective); i++)
+        samples[i] = strncmp(clgrad_graph_input_name(objective, i), "d.", 2) == 0;
+    const clgrad_optimizer_source source = { .f = objective,
+                                             .num_parameters = clgrad_model_num_parameters(t->task.model),
+                                             .sample_inputs = samples,
+                                             .front = front,
+                                             .other_bytes = clgrad_resident_bytes(&t->task, &t->data) };
+    clgrad_optimizer_options options = optimizer_options(t);
+    clgrad_group_options groups[CLGRAD_MAX_GROUPS];
+    clgrad_status st = clgrad_config_groups(t->ctx, t->settings->groups, "groups", groups, &options.num_groups);
+    options.groups = groups;
+    if (st == CLGRAD_OK) st = clgrad_optimizer_create_from(t->dev, &source, initial, &options, &t->opt);
+    if (st == CLGRAD_E_ARG) st = CLGRAD_E_CONFIG;
+    clgrad_free(t->ctx, samples);
+    return st;
+}
+
+static clgrad_status create_optimizer(clgrad_trainer *t)
+{
+    const size_t count = clgrad_model_num_parameters(t->task.model);
+    clgrad_graph *objective = NULL, *front = NULL;
+    clgrad_tensor **initial = clgrad_alloc(t->ctx, count, sizeof(clgrad_tensor *));
+    t->params = clgrad_alloc(t->ctx, count, sizeof(clgrad_tensor *));
+    t->best = clgrad_alloc(t->ctx, count, sizeof *t->best);
+    clgrad_status st = initial && t->params && t->best ? CLGRAD_OK : CLGRAD_E_MEMORY;
+    if (st == CLGRAD_OK) st = draw_parameters(t, initial);
+    if (st == CLGRAD_OK) st = clgrad_task_objective(&t->task, t->settings->train_batch, &objective);
+    if (st == CLGRAD_OK) st = clgrad_task_front(&t->task, t->ctx, t->data.count, t->settings->train_batch, false, &front);
+    if (st == CLGRAD_OK) st = create_from_graphs(t, initial, objective, front);
+    for (size_t i = 0; st == CLGRAD_OK && i < count; i++) t->params[i] = clgrad_optimizer_parameter(t->opt, i);
+    for (size_t i = 0; initial && i < count; i++) clgrad_tensor_release(&initial[i]);
+    clgrad_free(t->ctx, initial);
+    clgrad_graph_release(&objective);
+    clgrad_graph_release(&front);
+    return st;
+}
+
+/* --- all of it --- */
+
+/* Parameters, gradient and data are known before anything is made; the optimizer adds its scratch to this. */
+static clgrad_status check_memory(clgrad_trainer *t)
+{
+    t->result->parameters = 0;
+    for (size_t i = 0; i < clgrad_model_num_parameters(t->task.model); i++) {
+        const clgrad_shape shape = clgrad_model_parameter_shape(t->task.model, i);
+        t->result->parameters += clgrad_shape_count(&shape);
+    }
+    t->result->samples = t->num_train;
+    t->result->memory_bytes = clgrad_resident_bytes(&t->task, &t->data) + 8 * (uint64_t)t->result->parameters;
+    return clgrad_memory_check(t->dev, t->result->memory_bytes, "the training");
+}
+
+static clgrad_status create(clgrad_trainer *t)
+{
+    CLGRAD_TRY(plan_steps(t));
+    CLGRAD_TRY(check_memory(t));
+    CLGRAD_TRY(create_optimizer(t));
+    t->result->memory_bytes = t->opt->need_bytes;
+    CLGRAD_TRY(clgrad_resident_create(t->dev, &t->task, &t->data, &t->resident));
+    CLGRAD_TRY(clgrad_evaluator_create(t->dev, &t->task, &t->data, &t->resident, t->params, &t->evaluator));
+    t->state.best_loss = INFINITY;
+    return CLGRAD_OK;
+}
+
+static clgrad_status resume_from(clgrad_trainer *t, const char *path)
+{
+    clgrad_model_file file;
+    CLGRAD_TRY(clgrad_model_file_open(t->ctx, path, &file));
+    clgrad_status st = load_data(t, &file);
+    if (st == CLGRAD_OK) st = create(t);
+    if (st == CLGRAD_OK)
+        st = clgrad_checkpoint_load(&file, t->config, t->opt, &t->task, &t->state, t->best, &t->has_best);
+    clgrad_model_file_release(&file);
+    t->saved = true;
+    return st;
+}
+
+clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume)
+{
+    if (resume && !*t->settings->save) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "save is not set: there is nothing to resume from");
+    if (resume) return resume_from(t, t->settings->save);
+    CLGRAD_TRY(load_data(t, NULL));
+    return create(t);
+}
+
+void clgrad_trainer_release(clgrad_trainer *t)
+{
+    const size_t count = t->task.model ? clgrad_model_num_parameters(t->task.model) : 0;
+    for (size_t i = 0; i < CLGRAD_COUNT(t->late); i++) {
+        if (t->late[i].event) clgrad_event_wait(t->late[i].event);
+        clgrad_event_release(&t->late[i].event);
+    }
+    clgrad_evaluator_release(&t->evaluator);
+    clgrad_resident_release(&t->resident);
+    clgrad_optimizer_release(&t->opt);
+    for (size_t i = 0; t->best && i < count; i++) clgrad_array_release(t->ctx, &t->best[i]);
+    clgrad_free(t->ctx, t->best);
+    clgrad_free(t->ctx, t->params);
+    clgrad_free(t->ctx, t->order);
+    clgrad_free(t->ctx, t->permutation);
+    clgrad_free(t->ctx, t->mean);
+    clgrad_free(t->ctx, t->scale);
+    clgrad_task_release(&t->task);
+    clgrad_dataset_release(&t->data);
+}
