@@ -7,7 +7,7 @@
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
  *         of cells; MM_SWAP: 1 when lanes run over i; MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector
  *         where there is one; mm_params, mm_a_start, mm_b_start
- * launch  one work-item a group; group (rows, columns, batches) covers mm.rows x mm.columns x mm.batches
+ * launch  one work-item a group; group (columns, rows, batches) covers mm.columns, mm.rows, mm.batches of them
  * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
  * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */
 #define MM_WIDTH (MM_LANES * MM_VECTORS)
@@ -21,6 +21,7 @@
 #define MM_J j
 #endif
 #define MM_UNROLL _Pragma("unroll")
+#define MM_INLINE __attribute__((always_inline)) inline /* a real call would keep the tile in memory: a third of the speed */
 #define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < MM_VECTORS; v++)
 
 #if MM_PACK
@@ -33,7 +34,7 @@ typedef global const MM_B_TYPE *mm_panel;
 #define MM_B(q, v) MM_LOADV_B((q) + (v) * MM_LANES)
 #endif
 
-inline void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long count,
+MM_INLINE void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long count,
                           const mm_params *mm)
 {
     for (long q = 0; q < count; q++, a += MM_A_COL, b += MM_B_STEP) {
@@ -48,7 +49,7 @@ inline void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_
 
 #if MM_PACK == 2
 /* x[first], y[first], x[first + 1], y[first + 1], ... Lane by lane: .even = x.lo gave code 1.6 times slower and crashed Oclgrind. */
-inline MM_VECTOR mm_riffle(MM_VECTOR x, MM_VECTOR y, int first)
+MM_INLINE MM_VECTOR mm_riffle(MM_VECTOR x, MM_VECTOR y, int first)
 {
     MM_VECTOR out;
     MM_UNROLL for (int l = 0; l < MM_LANES; l++) ((MM_SCALAR *)&out)[l] = ((MM_SCALAR *)(l % 2 ? &y : &x))[first + l / 2];
@@ -56,7 +57,7 @@ inline MM_VECTOR mm_riffle(MM_VECTOR x, MM_VECTOR y, int first)
 }
 
 /* A square of rows becomes its columns: log2(MM_LANES) times its two halves are riffled. */
-inline void mm_transpose(MM_VECTOR *square)
+MM_INLINE void mm_transpose(MM_VECTOR *square)
 {
     MM_UNROLL for (int stage = 1; stage < MM_LANES; stage *= 2) {
         MM_VECTOR next[MM_LANES];
@@ -70,7 +71,7 @@ inline void mm_transpose(MM_VECTOR *square)
 #endif
 
 #if MM_PACK
-inline void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, const mm_params *mm)
+MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, const mm_params *mm)
 {
     long q = 0;
 #if MM_PACK == 1
@@ -93,14 +94,14 @@ inline void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long coun
 
 #if MM_CELL
 /* A binary counter: level l holds the sum of 2^l neighbouring cells; cell number c joins what is full. */
-inline void mm_push(local MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong c)
+MM_INLINE void mm_push(local MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong c)
 {
     for (; c & 1; c >>= 1, levels += MM_ROWS * MM_VECTORS) MM_EACH acc[r][v] = levels[r * MM_VECTORS + v] + acc[r][v];
     MM_EACH levels[r * MM_VECTORS + v] = acc[r][v];
 }
 
 /* The sum of all cells, from what the counter holds: odd ones pass through to the next level. */
-inline void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong cells)
+MM_INLINE void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong cells)
 {
     for (; !(cells & 1); cells >>= 1) levels += MM_ROWS * MM_VECTORS;
     MM_EACH acc[r][v] = levels[r * MM_VECTORS + v];
@@ -112,7 +113,7 @@ inline void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VEC
 #endif
 
 /* Steps q0 to q1 of one tile; true when acc holds the whole sum. */
-inline bool mm_advance(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long q0, long q1,
+MM_INLINE bool mm_advance(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long q0, long q1,
                        local MM_VECTOR *state, const mm_params *mm)
 {
     MM_EACH acc[r][v] = 0;
@@ -143,8 +144,8 @@ void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_AR
     local MM_VECTOR panel[MM_DEPTH * MM_VECTORS];
 #endif
     local MM_VECTOR state[MM_TILES * MM_LEVELS * MM_ROWS * MM_VECTORS];
-    const long rows0 = get_group_id(0) * mm->rows, rows1 = min(rows0 + mm->rows, mm->m);
-    const long columns0 = get_group_id(1) * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
+    const long rows0 = get_group_id(1) * mm->rows, rows1 = min(rows0 + mm->rows, mm->m);
+    const long columns0 = get_group_id(0) * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
     const long batch0 = get_group_id(2) * mm->batches, batch1 = min(batch0 + mm->batches, mm->num_batches);
     for (long batch = batch0; batch < batch1; batch++) {
         global const MM_A_TYPE *az = a + mm_a_start(mm, batch);

@@ -12,10 +12,11 @@
 #define MM_B_LINE (MM_B_ALONG_Q ? MM_DEPTH : MM_BLOCK_J)
 #define MM_ITEMS (MM_ITEMS_I * MM_ITEMS_J)
 #define MM_UNROLL _Pragma("unroll")
+#define MM_INLINE __attribute__((always_inline)) inline
 #define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int s = 0; s < MM_COLUMNS; s++)
 
 /* One step of q. Work-items take every MM_ITEMS_I-th row and MM_ITEMS_J-th column, so that neighbours touch neighbouring memory. */
-inline void mm_step(MM_SCALAR acc[MM_ROWS][MM_COLUMNS], local const MM_SCALAR *a, local const MM_SCALAR *b)
+MM_INLINE void mm_step(MM_SCALAR acc[MM_ROWS][MM_COLUMNS], local const MM_SCALAR *a, local const MM_SCALAR *b)
 {
     MM_SCALAR row[MM_COLUMNS];
     MM_UNROLL for (int s = 0; s < MM_COLUMNS; s++) row[s] = b[s * MM_ITEMS_J];
@@ -27,7 +28,7 @@ inline void mm_step(MM_SCALAR acc[MM_ROWS][MM_COLUMNS], local const MM_SCALAR *a
 
 #if MM_CELL
 /* A binary counter: level l holds the sum of 2^l neighbouring cells; cell number c joins what is full. */
-inline void mm_push(MM_SCALAR levels[MM_LEVELS][MM_ROWS][MM_COLUMNS], MM_SCALAR acc[MM_ROWS][MM_COLUMNS], ulong c)
+MM_INLINE void mm_push(MM_SCALAR levels[MM_LEVELS][MM_ROWS][MM_COLUMNS], MM_SCALAR acc[MM_ROWS][MM_COLUMNS], ulong c)
 {
     int l = 0;
     for (; c & 1; c >>= 1, l++) MM_EACH acc[r][s] = levels[l][r][s] + acc[r][s];
@@ -35,7 +36,7 @@ inline void mm_push(MM_SCALAR levels[MM_LEVELS][MM_ROWS][MM_COLUMNS], MM_SCALAR 
 }
 
 /* The sum of all cells, from what the counter holds: odd ones pass through to the next level. */
-inline void mm_fold(MM_SCALAR levels[MM_LEVELS][MM_ROWS][MM_COLUMNS], MM_SCALAR acc[MM_ROWS][MM_COLUMNS], ulong cells)
+MM_INLINE void mm_fold(MM_SCALAR levels[MM_LEVELS][MM_ROWS][MM_COLUMNS], MM_SCALAR acc[MM_ROWS][MM_COLUMNS], ulong cells)
 {
     int l = 0;
     for (; !(cells & 1); cells >>= 1) l++;

@@ -5,7 +5,8 @@
 /* Three steps: describe (normalise), decide (form), write (preamble and parameters). A form holds everything the program text
  * depends on; sizes, strides and offsets go into params alone. */
 
-enum { MAX_AXES = 6, PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128 };
+enum { MAX_AXES = 6, PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128,
+       REUSED_BYTES = 4 << 20 };
 typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_PACK of matmul_cpu.cl */
 
 typedef struct form {
@@ -232,18 +233,27 @@ static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
     return each * tile;
 }
 
+/* A packed panel serves all rows of a group: columns are divided first, and rows where they are so many that a would come from
+ * main memory again for every panel. */
 static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
                        clgrad_matmul_launch *out)
 {
     int64_t parts = count_groups(d, info->compute_units);
     p->batches = share(p->num_batches, 1, &parts);
-    if (f->pack != IN_PLACE) p->columns = share(d->n, f->columns, &parts); /* a panel is packed once for all rows */
-    p->rows = share(d->m, f->rows, &parts);
-    if (f->pack == IN_PLACE) p->columns = share(d->n, f->columns, &parts);
-    if (f->tiles > 1) p->rows = min_i64(p->rows, f->tiles * f->rows);
+    if (f->pack == IN_PLACE) {
+        p->rows = share(d->m, f->rows, &parts);
+        p->columns = share(d->n, f->columns, &parts);
+    } else {
+        const int64_t near = REUSED_BYTES / (max_i64(d->k, 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
+        int64_t chunks = divide_up(d->m, min_i64(max_i64(near, 64), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
+        p->rows = share(d->m, f->rows, &chunks);
+        parts = divide_up(parts, divide_up(d->m, p->rows));
+        p->columns = share(d->n, f->columns, &parts);
+        if (parts > 1) p->rows = min_i64(p->rows, share(p->rows, f->rows, &parts));
+    }
     out->dims = 3;
-    out->global[0] = (size_t)divide_up(d->m, p->rows);
-    out->global[1] = (size_t)divide_up(d->n, p->columns);
+    out->global[0] = (size_t)divide_up(d->n, p->columns); /* groups that read the same rows run near each other */
+    out->global[1] = (size_t)divide_up(d->m, p->rows);
     out->global[2] = (size_t)divide_up(p->num_batches, p->batches);
     out->local[0] = out->local[1] = out->local[2] = 1;
 }
