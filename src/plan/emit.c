@@ -81,8 +81,8 @@ static void define_row(emitter *e, size_t end)
     clgrad_text_append(&e->text, "#define ROW \\\n");
     char from[16] = "row";
     for (int32_t i = count - 1; i > 0; i--) {
-        clgrad_text_append(&e->text, "const long i%" PRId32 " = %s %% k%" PRId32 ", q%" PRId32 " = %s / k%" PRId32 "; \\\n", axes[i],
-                           from, extent[i], i, from, extent[i]);
+        clgrad_text_append(&e->text, "const long q%" PRId32 " = %s / k%" PRId32 ", i%" PRId32 " = %s - q%" PRId32 " * k%" PRId32 "; \\\n",
+                           i, from, extent[i], axes[i], from, i, extent[i]);
         snprintf(from, sizeof from, "q%" PRId32, i);
     }
     if (count) clgrad_text_append(&e->text, "const long i%" PRId32 " = %s; \\\n", axes[0], from);

@@ -12,8 +12,8 @@ static void print_indices(const clgrad_launch *l, clgrad_text *out)
     char from[16] = "(long)z";
     for (int32_t d = last - 2; d >= 0; d--) {
         if (d > 0) {
-            clgrad_text_append(out, "const long i%" PRId32 " = %s %% k%" PRId32 ", q%" PRId32 " = %s / k%" PRId32 ";\n", d, from,
-                               l->batch_slot[d], d, from, l->batch_slot[d]);
+            clgrad_text_append(out, "const long q%" PRId32 " = %s / k%" PRId32 ", i%" PRId32 " = %s - q%" PRId32 " * k%" PRId32 ";\n",
+                               d, from, l->batch_slot[d], d, from, d, l->batch_slot[d]);
             snprintf(from, sizeof from, "q%" PRId32, d);
         } else {
             clgrad_text_append(out, "const long i0 = %s;\n", from);

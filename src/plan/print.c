@@ -138,6 +138,18 @@ static void operand(printer *p, int32_t reg, bool vector)
     clgrad_text_append(p->out, "(%s%" PRIu32 ")(r%" PRId32 ")", register_types[p->ir->instrs[reg].dtype], p->width, reg);
 }
 
+static void remainder_of(printer *p, const clgrad_ir_instr *in, int64_t n, int32_t slot, bool vector)
+{
+    clgrad_text_append(p->out, "(");
+    affine(p, in, vector);
+    clgrad_text_append(p->out, ") - (");
+    affine(p, in, vector);
+    clgrad_text_append(p->out, ") / ");
+    number(p, n, slot);
+    clgrad_text_append(p->out, " * ");
+    number(p, n, slot);
+}
+
 static void print_var(printer *p, const clgrad_ir_instr *in, bool vector)
 {
     clgrad_text_append(p->out, "const ");
@@ -149,12 +161,12 @@ static void print_var(printer *p, const clgrad_ir_instr *in, bool vector)
         clgrad_text_append(p->out, "(");
         operand(p, in->arg[0], vector);
         clgrad_text_append(p->out, ")");
+    } else if (in->mod) { /* not %: Oclgrind lacks an instruction that clang makes of a quotient beside its remainder */
+        remainder_of(p, in, in->mod, in->mod_slot, vector);
     } else {
         clgrad_text_append(p->out, "(");
         affine(p, in, vector);
-        clgrad_text_append(p->out, ")");
-        if (in->div != 1) clgrad_text_append(p->out, " / "), number(p, in->div, in->div_slot);
-        if (in->mod) clgrad_text_append(p->out, " %% "), number(p, in->mod, in->mod_slot);
+        clgrad_text_append(p->out, ") / "), number(p, in->div, in->div_slot);
     }
     clgrad_text_append(p->out, ";%s", p->end);
 }
@@ -180,7 +192,9 @@ static void print_cond(printer *p, int32_t at, const clgrad_ir_instr *in, bool v
     number(p, in->div, in->div_slot);
     clgrad_text_append(p->out, "))");
     if (in->mod != 1) {
-        clgrad_text_append(p->out, " & (n%" PRId32 " %% ", at);
+        clgrad_text_append(p->out, " & (n%" PRId32 " - n%" PRId32 " / ", at, at);
+        number(p, in->mod, in->mod_slot);
+        clgrad_text_append(p->out, " * ");
         number(p, in->mod, in->mod_slot);
         clgrad_text_append(p->out, " == 0)");
     }

@@ -309,25 +309,31 @@ START_TEST(matmul)
 }
 END_TEST
 
+static TCase *add_case(Suite *suite, const char *name)
+{
+    TCase *t = tcase_create(name);
+    tcase_set_timeout(t, 0);
+    suite_add_tcase(suite, t);
+    return t;
+}
+
 Suite *plan_ops_suite(void)
 {
     Suite *suite = suite_create("plan ops");
-    TCase *t = tcase_create("ops");
-    tcase_set_timeout(t, 0);
-    tcase_add_loop_test(t, one_operand, 0, (int)CLGRAD_COUNT(reals));
-    tcase_add_loop_test(t, one_integer_operand, 0, (int)CLGRAD_COUNT(integers));
-    tcase_add_loop_test(t, two_operands, 0, (int)CLGRAD_COUNT(all));
-    tcase_add_loop_test(t, casts, 0, (int)CLGRAD_COUNT(all));
-    tcase_add_test(t, random_numbers);
-    tcase_add_loop_test(t, reduce, 0, (int)CLGRAD_COUNT(reductions));
-    tcase_add_loop_test(t, reduce_cells, 0, 6);
-    tcase_add_test(t, argmax);
-    tcase_add_test(t, cumsum);
-    tcase_add_test(t, take_and_scatter);
-    tcase_add_test(t, batched_take_and_scatter);
-    tcase_add_loop_test(t, overlap_add, 0, 4);
-    tcase_add_test(t, concat);
-    tcase_add_loop_test(t, matmul, 0, 4);
-    suite_add_tcase(suite, t);
+    TCase *map = add_case(suite, "map"), *reductions_case = add_case(suite, "reduce"), *indexing = add_case(suite, "index");
+    tcase_add_loop_test(map, one_operand, 0, (int)CLGRAD_COUNT(reals));
+    tcase_add_loop_test(map, one_integer_operand, 0, (int)CLGRAD_COUNT(integers));
+    tcase_add_loop_test(map, two_operands, 0, (int)CLGRAD_COUNT(all));
+    tcase_add_loop_test(map, casts, 0, (int)CLGRAD_COUNT(all));
+    tcase_add_test(map, random_numbers);
+    tcase_add_loop_test(reductions_case, reduce, 0, (int)CLGRAD_COUNT(reductions));
+    tcase_add_loop_test(reductions_case, reduce_cells, 0, 6);
+    tcase_add_test(reductions_case, argmax);
+    tcase_add_test(reductions_case, cumsum);
+    tcase_add_loop_test(reductions_case, matmul, 0, 4);
+    tcase_add_test(indexing, take_and_scatter);
+    tcase_add_test(indexing, batched_take_and_scatter);
+    tcase_add_loop_test(indexing, overlap_add, 0, 4);
+    tcase_add_test(indexing, concat);
     return suite;
 }
