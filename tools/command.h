@@ -43,8 +43,14 @@ int command_predict(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_check(int argc, char **argv);
 
-/* Opens context and device for a run; reports and returns an exit code on failure. selector NULL: CLGRAD_DEVICE or auto. */
-int open_device(const char *selector, bool profiling, clgrad_context **ctx, clgrad_device **dev);
+typedef struct device_choice {
+    const char *selector; /* NULL: CLGRAD_DEVICE or auto */
+    bool profiling, unfused;
+} device_choice;
+/* Opens context and device for a run; reports and returns an exit code on failure. */
+int open_device(const device_choice *choice, clgrad_context **ctx, clgrad_device **dev);
+/* The same in a context that is already there. */
+int open_device_in(clgrad_context *ctx, const device_choice *choice, clgrad_device **dev);
 /* A context whose log goes to stderr as CLGRAD_VERBOSE asks. */
 int open_context(clgrad_context **ctx);
 

@@ -108,18 +108,24 @@ int open_context(clgrad_context **ctx)
     return status == CLGRAD_OK ? EXIT_DONE : report_failure(NULL, status);
 }
 
-int open_device(const char *selector, bool profiling, clgrad_context **ctx, clgrad_device **dev)
+int open_device_in(clgrad_context *ctx, const device_choice *choice, clgrad_device **dev)
 {
-    const int code = open_context(ctx);
-    if (code != EXIT_DONE) return code;
     clgrad_device_options options = CLGRAD_DEVICE_OPTIONS_INIT;
-    options.selector = selector;
-    options.profiling = profiling;
-    const clgrad_status status = clgrad_device_open(*ctx, &options, dev);
+    options.selector = choice->selector;
+    options.profiling = choice->profiling;
+    options.unfused = choice->unfused;
+    const clgrad_status status = clgrad_device_open(ctx, &options, dev);
     if (status == CLGRAD_OK) return EXIT_DONE;
-    const int exit_code = report_failure(*ctx, status);
-    clgrad_context_release(ctx);
-    return exit_code == EXIT_RUN_FAILED ? EXIT_NO_DEVICE : exit_code;
+    report_failure(ctx, status);
+    return EXIT_NO_DEVICE;
+}
+
+int open_device(const device_choice *choice, clgrad_context **ctx, clgrad_device **dev)
+{
+    int code = open_context(ctx);
+    if (code == EXIT_DONE) code = open_device_in(*ctx, choice, dev);
+    if (code != EXIT_DONE) clgrad_context_release(ctx);
+    return code;
 }
 
 int print_json(json_t *value)

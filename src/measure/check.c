@@ -1,0 +1,131 @@
+/* clgrad_check: enumerate the problems, run those the filter names, count. */
+
+#include "measure/matrix.h"
+
+#include <stdio.h>
+
+typedef struct check_run {
+    clgrad_device *dev;
+    const clgrad_check_options *options;
+    clgrad_check_summary *summary;
+    size_t seen;
+} check_run;
+
+/* '*' any text, '?' any letter: enough for names, and the same on every system. */
+static bool matches(const char *pattern, const char *text)
+{
+    if (*pattern == '\0') return *text == '\0';
+    if (*pattern == '*') return matches(pattern + 1, text) || (*text && matches(pattern, text + 1));
+    return *text && (*pattern == '?' || *pattern == *text) && matches(pattern + 1, text + 1);
+}
+
+static bool wanted(check_run *run, const char *name)
+{
+    if (run->options->filter && !matches(run->options->filter, name)) return false;
+    run->seen++;
+    return true;
+}
+
+static void record(check_run *run, const char *name, const clgrad_verdict *v)
+{
+    const clgrad_check_row row = { name, v->verdict, v->error, v->bound, v->detail };
+    run->summary->passed += v->verdict == CLGRAD_CHECK_PASSED;
+    run->summary->failed += v->verdict == CLGRAD_CHECK_FAILED;
+    run->summary->skipped += v->verdict == CLGRAD_CHECK_SKIPPED;
+    if (run->options->row) run->options->row(run->options->user, &row);
+}
+
+static clgrad_status run_problem(check_run *run, const clgrad_problem *problem)
+{
+    char name[CLGRAD_PROBLEM_NAME];
+    clgrad_verdict verdict;
+    clgrad_problem_name(problem, name);
+    if (!wanted(run, name)) return CLGRAD_OK;
+    CLGRAD_TRY(clgrad_problem_run(run->dev, problem, run->options->negative, &verdict));
+    record(run, name, &verdict);
+    return CLGRAD_OK;
+}
+
+/* Layouts in the automatic variant; the other variants on the layouts that make another program, and at 4097. */
+static bool variant_layout(const clgrad_layout *layout)
+{
+    return layout->n == 4097 || layout->n == 65 || layout->kind == CLGRAD_LAYOUT_STRIDED;
+}
+
+static clgrad_status run_layout(check_run *run, clgrad_op op, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    clgrad_problem problem = { op, dtype, layout, "" };
+    if (run->options->small && layout->n > 100) return CLGRAD_OK;
+    CLGRAD_TRY(run_problem(run, &problem));
+    const bool variants = variant_layout(layout) && (dtype == CLGRAD_F32 || dtype == CLGRAD_BF16);
+    for (size_t i = 0; variants && i < clgrad_variant_count; i++) {
+        if (!clgrad_variants[i].applies(clgrad_op_get(op)->family)) continue;
+        problem.variant = clgrad_variants[i].name;
+        CLGRAD_TRY(run_problem(run, &problem));
+    }
+    return CLGRAD_OK;
+}
+
+static clgrad_status run_matrix(check_run *run)
+{
+    for (int op = 0; op < CLGRAD_OP_COUNT; op++)
+        for (int dtype = 0; dtype < CLGRAD_DTYPE_COUNT; dtype++) {
+            if (!clgrad_sample_applies((clgrad_op)op, (clgrad_dtype)dtype)) continue;
+            for (size_t i = 0; i < CLGRAD_LAYOUT_COUNT; i++)
+                CLGRAD_TRY(run_layout(run, (clgrad_op)op, (clgrad_dtype)dtype, &clgrad_layouts[i]));
+        }
+    return CLGRAD_OK;
+}
+
+static clgrad_status run_derivatives(check_run *run)
+{
+    for (int op = 0; op < CLGRAD_OP_COUNT; op++) {
+        char name[CLGRAD_PROBLEM_NAME];
+        clgrad_verdict verdict;
+        if (!clgrad_derivative_applies((clgrad_op)op)) continue;
+        snprintf(name, sizeof name, "derivative.%s", clgrad_op_get((clgrad_op)op)->name);
+        for (char *c = name; *c; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        if (!wanted(run, name)) continue;
+        CLGRAD_TRY(clgrad_derivative_run(run->dev, (clgrad_op)op, run->options->negative, &verdict));
+        record(run, name, &verdict);
+    }
+    return CLGRAD_OK;
+}
+
+/* The digest is held against ref's where the class is exact, and printed anyway. */
+static clgrad_status run_digest(check_run *run)
+{
+    const clgrad_device_info *info = clgrad_device_get_info(run->dev);
+    clgrad_verdict verdict = { .verdict = CLGRAD_CHECK_PASSED };
+    char expected[65];
+    if (!wanted(run, "digest.relu-mse-momentum")) return CLGRAD_OK;
+    CLGRAD_TRY(clgrad_digest_run(run->dev, NULL, run->summary->digest));
+    CLGRAD_TRY(clgrad_digest_ref(clgrad_device_get_context(run->dev), clgrad_device_fused(run->dev), expected));
+    if (run->options->negative) expected[0] ^= 1;
+    if (strcmp(run->summary->digest, expected) != 0) {
+        verdict.verdict = CLGRAD_CHECK_FAILED;
+        snprintf(verdict.detail, sizeof verdict.detail, "digest %s, the reference gives %s", run->summary->digest, expected);
+    }
+    snprintf(run->summary->digest_class, sizeof run->summary->digest_class, "%s, subnormals %s, divide %s",
+             clgrad_device_fused(run->dev) ? "fused" : "unfused", info->denormals ? "kept" : "flushed",
+             info->exact_divide ? "exact" : "approximate");
+    record(run, "digest.relu-mse-momentum", &verdict);
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_check(clgrad_device *dev, const clgrad_check_options *options, clgrad_check_summary *summary)
+{
+    const clgrad_check_options defaults = CLGRAD_CHECK_OPTIONS_INIT;
+    clgrad_context *ctx = clgrad_device_get_context(dev);
+    *summary = (clgrad_check_summary){ .passed = 0 };
+    if (!options) options = &defaults;
+    if (options->struct_size != sizeof *options)
+        return clgrad_fail(ctx, CLGRAD_E_ARG, "clgrad_check: options.struct_size %zu is not known", options->struct_size);
+    check_run run = { dev, options, summary, 0 };
+    CLGRAD_TRY(run_matrix(&run));
+    CLGRAD_TRY(run_derivatives(&run));
+    CLGRAD_TRY(run_digest(&run));
+    if (run.seen == 0) return clgrad_fail(ctx, CLGRAD_E_CONFIG, "no check is named %s", options->filter);
+    if (summary->failed) return clgrad_fail(ctx, CLGRAD_E_CHECK, "%zu of %zu checks failed", summary->failed, run.seen);
+    return CLGRAD_OK;
+}
