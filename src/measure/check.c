@@ -46,34 +46,52 @@ static clgrad_status run_problem(check_run *run, const clgrad_problem *problem)
     return CLGRAD_OK;
 }
 
-/* Layouts in the automatic variant; the other variants on the layouts that make another program, and at 4097. */
-static bool variant_layout(const clgrad_layout *layout)
+/* Every distinct program costs a compilation, so: each element-wise op alone in f32, contiguous, at every size; all of them
+ * together, as groups, in every type and layout; the other families in every real type and layout. Variants run in f32, and in
+ * bf16 for what decodes its operands, where they make another program. */
+static bool layout_wanted(const check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
 {
+    const bool group = subject >= CLGRAD_OP_COUNT, map = clgrad_sample_family(subject) == CLGRAD_MAP;
+    const bool other_program = layout->kind == CLGRAD_LAYOUT_STRIDED || layout->kind == CLGRAD_LAYOUT_BROADCAST;
+    if (run->options->small && layout->n > 100) return false;
+    if (!other_program) return true;
+    return group || (!map && clgrad_dtype_is_real(dtype)) || subject == CLGRAD_OP_SELECT;
+}
+
+static bool variants_wanted(int subject, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    const bool map = clgrad_sample_family(subject) == CLGRAD_MAP;
+    if (dtype != CLGRAD_F32 && (map || dtype != CLGRAD_BF16)) return false;
+    if (map && subject < CLGRAD_OP_COUNT) return false;
     return layout->n == 4097 || layout->n == 65 || layout->kind == CLGRAD_LAYOUT_STRIDED;
 }
 
-static clgrad_status run_layout(check_run *run, clgrad_op op, clgrad_dtype dtype, const clgrad_layout *layout)
+static clgrad_status run_layout(check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
 {
-    clgrad_problem problem = { op, dtype, layout, "" };
-    if (run->options->small && layout->n > 100) return CLGRAD_OK;
+    clgrad_problem problem = { subject, dtype, layout, "" };
+    if (!layout_wanted(run, subject, dtype, layout)) return CLGRAD_OK;
     CLGRAD_TRY(run_problem(run, &problem));
-    const bool variants = variant_layout(layout) && (dtype == CLGRAD_F32 || dtype == CLGRAD_BF16);
-    for (size_t i = 0; variants && i < clgrad_variant_count; i++) {
-        if (!clgrad_variants[i].applies(clgrad_op_get(op)->family)) continue;
+    for (size_t i = 0; variants_wanted(subject, dtype, layout) && i < clgrad_variant_count; i++) {
+        if (!clgrad_variants[i].applies(clgrad_sample_family(subject))) continue;
         problem.variant = clgrad_variants[i].name;
         CLGRAD_TRY(run_problem(run, &problem));
     }
     return CLGRAD_OK;
 }
 
+static bool alone_wanted(int subject, clgrad_dtype dtype)
+{
+    const bool in_a_group = subject < CLGRAD_OP_COUNT && clgrad_sample_family(subject) == CLGRAD_MAP &&
+                            subject != CLGRAD_OP_SELECT && subject != CLGRAD_OP_CAST;
+    return clgrad_sample_applies(subject, dtype) && (!in_a_group || dtype == CLGRAD_F32);
+}
+
 static clgrad_status run_matrix(check_run *run)
 {
-    for (int op = 0; op < CLGRAD_OP_COUNT; op++)
-        for (int dtype = 0; dtype < CLGRAD_DTYPE_COUNT; dtype++) {
-            if (!clgrad_sample_applies((clgrad_op)op, (clgrad_dtype)dtype)) continue;
-            for (size_t i = 0; i < CLGRAD_LAYOUT_COUNT; i++)
-                CLGRAD_TRY(run_layout(run, (clgrad_op)op, (clgrad_dtype)dtype, &clgrad_layouts[i]));
-        }
+    for (int subject = 0; subject < CLGRAD_SUBJECT_COUNT; subject++)
+        for (int dtype = 0; dtype < CLGRAD_DTYPE_COUNT; dtype++)
+            for (size_t i = 0; alone_wanted(subject, (clgrad_dtype)dtype) && i < CLGRAD_LAYOUT_COUNT; i++)
+                CLGRAD_TRY(run_layout(run, subject, (clgrad_dtype)dtype, &clgrad_layouts[i]));
     return CLGRAD_OK;
 }
 
@@ -83,8 +101,9 @@ static clgrad_status run_derivatives(check_run *run)
         char name[CLGRAD_PROBLEM_NAME];
         clgrad_verdict verdict;
         if (!clgrad_derivative_applies((clgrad_op)op)) continue;
-        snprintf(name, sizeof name, "derivative.%s", clgrad_op_get((clgrad_op)op)->name);
-        for (char *c = name; *c; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        char subject[48];
+        clgrad_sample_name(op, subject, sizeof subject);
+        snprintf(name, sizeof name, "derivative.%s", strchr(subject, '.') + 1);
         if (!wanted(run, name)) continue;
         CLGRAD_TRY(clgrad_derivative_run(run->dev, (clgrad_op)op, run->options->negative, &verdict));
         record(run, name, &verdict);

@@ -1,6 +1,6 @@
 #pragma once
 
-/* The operation matrix: one problem is one op in one type, layout and variant, run on a device and held against ref. */
+/* The operation matrix: one problem is one op (or group) in one type, layout and variant, run on a device and held against ref. */
 
 #include "clgrad/measure.h"
 #include "measure/samples.h"
@@ -9,7 +9,7 @@
 enum { CLGRAD_PROBLEM_NAME = 96, CLGRAD_DETAIL_TEXT = 200 };
 
 typedef struct clgrad_problem {
-    clgrad_op op;
+    int subject; /* clgrad_op or clgrad_subject */
     clgrad_dtype dtype;
     const clgrad_layout *layout;
     const char *variant; /* "" or one of clgrad_variants */

@@ -1,5 +1,7 @@
 #include "measure/samples.h"
 
+#include <stdio.h>
+
 const clgrad_layout clgrad_layouts[CLGRAD_LAYOUT_COUNT] = {
     { "contiguous", CLGRAD_LAYOUT_PLAIN, 100 }, { "offset", CLGRAD_LAYOUT_OFFSET, 100 },
     { "strided", CLGRAD_LAYOUT_STRIDED, 37 },   { "broadcast", CLGRAD_LAYOUT_BROADCAST, 37 },
@@ -21,19 +23,58 @@ static const struct {
 #undef OP
 };
 
-double clgrad_sample_ulp(clgrad_op op) { return rows[op].ulp; }
-
-const char *clgrad_sample_family(clgrad_op op)
+/* A value of RANDOM's normals is a product, near 0 measured against 1. */
+double clgrad_sample_ulp(clgrad_op op)
 {
-    static const char *const names[] = {
-        [CLGRAD_LEAF] = "leaf",       [CLGRAD_MAP] = "map",         [CLGRAD_VIEW] = "view",   [CLGRAD_JOIN] = "join",
+    const double ulp = op == CLGRAD_OP_RANDOM ? 64 : rows[op].ulp;
+    return ulp > 0.5 ? ulp : 0.5; /* exact: rounded once */
+}
+
+clgrad_family clgrad_sample_family(int subject)
+{
+    return subject < CLGRAD_OP_COUNT ? clgrad_op_get((clgrad_op)subject)->family : CLGRAD_MAP;
+}
+
+static void small_letters(const char *text, char *out, size_t bytes)
+{
+    size_t i = 0;
+    for (; text[i] && i + 1 < bytes; i++) out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
+    out[i] = '\0';
+}
+
+void clgrad_sample_name(int subject, char *name, size_t bytes)
+{
+    static const char *const families[] = {
+        [CLGRAD_LEAF] = "leaf",       [CLGRAD_MAP] = "map",         [CLGRAD_VIEW] = "view",     [CLGRAD_JOIN] = "join",
         [CLGRAD_GATHER] = "gather",   [CLGRAD_SCATTER] = "scatter", [CLGRAD_REDUCE] = "reduce", [CLGRAD_SCAN] = "scan",
         [CLGRAD_OVERLAP] = "overlap", [CLGRAD_PRODUCT] = "product", [CLGRAD_CALL_FAMILY] = "call",
     };
-    return names[clgrad_op_get(op)->family];
+    static const char *const groups[] = { "unary", "binary", "compare" };
+    char op[40];
+    small_letters(subject < CLGRAD_OP_COUNT ? clgrad_op_get((clgrad_op)subject)->name : groups[subject - CLGRAD_OP_COUNT], op,
+                  sizeof op);
+    snprintf(name, bytes, "%s.%s", families[clgrad_sample_family(subject)], op);
 }
 
-bool clgrad_sample_applies(clgrad_op op, clgrad_dtype dtype)
+/* Rows that a group shows: element-wise, of the group's arity, and built from operands of one type. */
+static bool in_group(int subject, clgrad_op op)
+{
+    const clgrad_op_info *info = clgrad_op_get(op);
+    const bool plain = rows[op].types == TYPES_real || rows[op].types == TYPES_number || rows[op].types == TYPES_any;
+    if (info->family != CLGRAD_MAP) return false;
+    if (subject == CLGRAD_SUBJECT_COMPARE) return rows[op].types == TYPES_compare;
+    return plain && info->arity == (subject == CLGRAD_SUBJECT_UNARY ? 1 : 2);
+}
+
+clgrad_op clgrad_sample_op(int subject, const char *output)
+{
+    if (subject < CLGRAD_OP_COUNT) return (clgrad_op)subject;
+    for (int op = 0; op < CLGRAD_OP_COUNT; op++)
+        if (strcmp(clgrad_op_get((clgrad_op)op)->name, output) == 0) return (clgrad_op)op;
+    return CLGRAD_OP_STOP;
+}
+
+static bool op_applies(clgrad_op op, clgrad_dtype dtype)
 {
     const bool real = clgrad_dtype_is_real(dtype);
     switch (rows[op].types) {
@@ -42,10 +83,16 @@ bool clgrad_sample_applies(clgrad_op op, clgrad_dtype dtype)
     case TYPES_number:
     case TYPES_index:
     case TYPES_argmax: return real || dtype == CLGRAD_I32 || dtype == CLGRAD_I64;
-    case TYPES_random: return dtype == CLGRAD_F32;
+    case TYPES_random:
     case TYPES_call: return dtype == CLGRAD_F32;
     default: return true;
     }
+}
+
+bool clgrad_sample_applies(int subject, clgrad_dtype dtype)
+{
+    if (subject < CLGRAD_OP_COUNT) return op_applies((clgrad_op)subject, dtype);
+    return dtype != CLGRAD_U8 || subject != CLGRAD_SUBJECT_BINARY; /* no arithmetic on u8 */
 }
 
 /* --- operands ------------------------------------------------------------------------------------------------------ */
@@ -112,6 +159,20 @@ static void map_sample(sampler *s, clgrad_op op)
     clgrad_node in[3];
     for (int i = 0; i < arity; i++) in[i] = operand(s, rows[op].domain, shape);
     give(s, "y", clgrad_graph_append(s->g, op, (size_t)arity, in, &none, s->dtype, NULL));
+}
+
+static void group_sample(sampler *s, int subject)
+{
+    const clgrad_attr none = { 0 };
+    const clgrad_shape shape = CLGRAD_SHAPE(s->n, 5);
+    clgrad_node in[2];
+    in[0] = operand(s, CLGRAD_DOMAIN_power, shape);
+    in[1] = subject == CLGRAD_SUBJECT_UNARY ? CLGRAD_NONE : operand(s, CLGRAD_DOMAIN_power, shape);
+    for (int i = 0; i < CLGRAD_OP_COUNT; i++) {
+        const clgrad_op op = (clgrad_op)i;
+        if (!in_group(subject, op) || !op_applies(op, s->dtype)) continue;
+        give(s, clgrad_op_get(op)->name, clgrad_graph_append(s->g, op, (size_t)clgrad_op_get(op)->arity, in, &none, s->dtype, NULL));
+    }
 }
 
 static void select_sample(sampler *s)
@@ -253,8 +314,13 @@ static void overlap_sample(sampler *s)
     give(s, "y", clgrad_overlap_add(s->g, y, 1, 9, 2, 1));
 }
 
-static void build(sampler *s, clgrad_op op)
+static void build(sampler *s, int subject)
 {
+    const clgrad_op op = (clgrad_op)subject;
+    if (subject >= CLGRAD_OP_COUNT) {
+        group_sample(s, subject);
+        return;
+    }
     switch (clgrad_op_get(op)->family) {
     case CLGRAD_LEAF: leaf_sample(s, op); break;
     case CLGRAD_VIEW: view_sample(s, op); break;
@@ -275,15 +341,15 @@ static void build(sampler *s, clgrad_op op)
     }
 }
 
-clgrad_status clgrad_sample_create(clgrad_context *ctx, clgrad_op op, clgrad_dtype dtype, const clgrad_layout *layout,
+clgrad_status clgrad_sample_create(clgrad_context *ctx, int subject, clgrad_dtype dtype, const clgrad_layout *layout,
                                    clgrad_sample *sample)
 {
     *sample = (clgrad_sample){ .graph = NULL };
-    if (!clgrad_sample_applies(op, dtype))
-        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "%s has no %s form", clgrad_op_get(op)->name, clgrad_dtype_name(dtype));
+    if (!clgrad_sample_applies(subject, dtype))
+        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "sample %d has no %s form", subject, clgrad_dtype_name(dtype));
     CLGRAD_TRY(clgrad_graph_create(ctx, &sample->graph));
     sampler s = { sample, sample->graph, layout, dtype, layout->n };
-    build(&s, op);
+    build(&s, subject);
     const clgrad_status status = clgrad_graph_status(sample->graph);
     if (status != CLGRAD_OK) clgrad_graph_release(&sample->graph);
     return status;

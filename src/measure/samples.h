@@ -29,8 +29,17 @@ typedef struct clgrad_layout {
     int64_t n; /* the sample's leading extent */
 } clgrad_layout;
 
-enum { CLGRAD_SAMPLE_INPUTS = 8, CLGRAD_LAYOUT_COUNT = 10 };
+enum { CLGRAD_SAMPLE_INPUTS = 8, CLGRAD_SAMPLE_OUTPUTS = 24, CLGRAD_LAYOUT_COUNT = 10 };
 extern const clgrad_layout clgrad_layouts[CLGRAD_LAYOUT_COUNT];
+
+/* What a sample shows: a row of the op table, or a group of element-wise rows over the same operands, one output each: one program
+ * for all of them, so that types, layouts and variants of every op are affordable on devices that compile slowly. */
+typedef enum clgrad_subject {
+    CLGRAD_SUBJECT_UNARY = CLGRAD_OP_COUNT,
+    CLGRAD_SUBJECT_BINARY,
+    CLGRAD_SUBJECT_COMPARE,
+    CLGRAD_SUBJECT_COUNT
+} clgrad_subject;
 
 typedef struct clgrad_sample {
     clgrad_graph *graph;
@@ -38,14 +47,16 @@ typedef struct clgrad_sample {
     int64_t limits[CLGRAD_SAMPLE_INPUTS]; /* for indices */
 } clgrad_sample;
 
-/* Does the op compute anything in this type? (I32 stands for the integers; leaves and views count.) */
-bool clgrad_sample_applies(clgrad_op op, clgrad_dtype dtype);
+/* Does the subject compute anything in this type? (Leaves and views count.) */
+bool clgrad_sample_applies(int subject, clgrad_dtype dtype);
 /* E_UNSUPPORTED where it does not apply. The caller releases sample->graph. */
-clgrad_status clgrad_sample_create(clgrad_context *ctx, clgrad_op op, clgrad_dtype dtype, const clgrad_layout *layout,
+clgrad_status clgrad_sample_create(clgrad_context *ctx, int subject, clgrad_dtype dtype, const clgrad_layout *layout,
                                    clgrad_sample *sample);
 /* Fill an input of the sample: a pure function of (seed, input number, element). */
 void clgrad_sample_fill(const clgrad_sample *sample, size_t input, uint64_t seed, clgrad_array *array);
-/* The ulp column. */
+/* The op an output of a sample shows, and its ulp column. */
+clgrad_op clgrad_sample_op(int subject, const char *output);
 double clgrad_sample_ulp(clgrad_op op);
-/* "map.exp": the first part of problem names. */
-const char *clgrad_sample_family(clgrad_op op);
+clgrad_family clgrad_sample_family(int subject);
+/* "map.exp", "map.unary": the first part of problem names. */
+void clgrad_sample_name(int subject, char *name, size_t bytes);
