@@ -198,7 +198,7 @@ static clgrad_node simplify_pad(const rewrite *r)
 
 static clgrad_node simplify_concat(const rewrite *r) { return r->n->num_in == 1 ? r->in[0] : CLGRAD_NONE; }
 
-/* --- reductions: over axes of extent 1 nothing is summed --- */
+/* --- reductions: over axes of extent 1 nothing is summed, and a sum of nothing is 0 --- */
 
 static clgrad_node simplify_reduce(const rewrite *r)
 {
@@ -206,6 +206,13 @@ static clgrad_node simplify_reduce(const rewrite *r)
     for (int32_t i = 0; i < x->rank; i++)
         if ((r->n->attr.axes & CLGRAD_AXIS(i)) && x->dims[i] != 1) return CLGRAD_NONE;
     return clgrad_reshape(r->g, r->in[0], r->n->shape);
+}
+
+static clgrad_node simplify_sum(const rewrite *r)
+{
+    static const clgrad_attr zero = { 0 };
+    const bool empty = clgrad_shape_count(&operand(r, 0)->shape) == 0 && clgrad_shape_count(&r->n->shape) > 0;
+    return empty ? constant(r, &zero) : simplify_reduce(r);
 }
 
 static const rule rules[CLGRAD_OP_COUNT] = {
@@ -235,7 +242,7 @@ static const rule rules[CLGRAD_OP_COUNT] = {
     [CLGRAD_OP_PAD] = simplify_pad,
     [CLGRAD_OP_WINDOW] = view_of_constant,
     [CLGRAD_OP_CONCAT] = simplify_concat,
-    [CLGRAD_OP_SUM] = simplify_reduce,
+    [CLGRAD_OP_SUM] = simplify_sum,
     [CLGRAD_OP_REDUCE_MAX] = simplify_reduce,
 };
 

@@ -195,6 +195,15 @@ START_TEST(padding_zeros_gives_zeros)
 }
 END_TEST
 
+START_TEST(a_sum_of_nothing_is_zero)
+{
+    const clgrad_op_node *n = simplified(clgrad_sum(g, INPUT("x", 3, 0, 2), CLGRAD_AXIS(0) | CLGRAD_AXIS(1), false));
+    ck_assert_int_eq(n->op, CLGRAD_OP_CONST);
+    ck_assert(n->attr.value == 0);
+    ck_assert_int_eq(n->shape.dims[0], 2);
+}
+END_TEST
+
 START_TEST(calls_are_kept)
 {
     clgrad_graph *body = NULL;
@@ -240,6 +249,7 @@ Suite *simplify_suite(void)
     tcase_add_test(tests, views_of_constants_are_constants);
     tcase_add_test(tests, padding_a_constant_with_other_zeros_stays);
     tcase_add_test(tests, padding_zeros_gives_zeros);
+    tcase_add_test(tests, a_sum_of_nothing_is_zero);
     tcase_add_test(tests, calls_are_kept);
     tcase_add_test(tests, a_failed_graph_is_refused);
     suite_add_tcase(suite, tests);
