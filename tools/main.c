@@ -9,6 +9,10 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    { "train", command_train, "train a model from a data file, save it, resume it" },
+    { "eval", command_eval, "loss and accuracy of a saved model on a data set" },
+    { "predict", command_predict, "a saved model's outputs for every sample" },
+    { "info", command_info, "tensors, configuration and provenance of a file" },
     { "devices", command_devices, "list OpenCL devices, what works on them, and which one is chosen" },
     { "check", command_check, "check a device: every operation against the reference, derivatives, determinism" },
 };
