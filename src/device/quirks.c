@@ -13,6 +13,8 @@ static const struct {
     { "costly-binary", "portable computing language", NULL, NULL, CLGRAD_QUIRK_COSTLY_BINARY },
     /* NVIDIA's "binaries" are PTX, compiled again at load, and its driver keeps a cache of its own. */
     { "own-program-cache", "nvidia cuda", NULL, NULL, CLGRAD_QUIRK_NO_BINARY },
+    /* Loops of a work-item end after 65,535 turns in all, without a word: plan gives each work-item less to do. */
+    { "short-loops", "rusticl", "llvmpipe", NULL, 0 },
     { "silent-half", "nvidia cuda", NULL, NULL, CLGRAD_QUIRK_TRY_FP16 },
 };
 

@@ -114,6 +114,14 @@ static int64_t num_loops(const clgrad_ir *ir)
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/* llvmpipe leaves every loop of a work-item once they have made 65,535 turns in all, and says nothing. A unit makes at most its
+ * elements' turns and some 350 of its own (lanes, halvings). */
+static int64_t most_units(int64_t work)
+{
+    const int64_t turns = 60000, units = turns / ((work > 0 ? work : 1) + 400);
+    return units > 0 ? units : 1;
+}
+
 /* How many work-items share `total` units of `work` elements each: few on a CPU (waking a thread costs more than 10 us of work),
  * one per unit on a GPU. */
 static void spread(emitter *e, int64_t total, int64_t work)
@@ -128,7 +136,8 @@ static void spread(emitter *e, int64_t total, int64_t work)
         items = wanted < 1 ? 1 : wanted < most ? wanted : most;
         if (items > total) items = total;
     }
-    const int64_t per = total > 0 ? ceil_div(total, items) : 1;
+    int64_t per = total > 0 ? ceil_div(total, items) : 1;
+    if (strstr(info->quirks, "short-loops") && per > most_units(work)) per = most_units(work);
     define_param(e, "TOTAL", total);
     define_param(e, "PER", per);
     l->dims = 1;
