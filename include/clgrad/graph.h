@@ -158,15 +158,19 @@ typedef clgrad_node (*clgrad_call_jvp)(clgrad_graph *g, const clgrad_node *x, si
                                        const clgrad_node *dx, void *user);
 
 /**
- * Apply a named sub-graph (one output) to operands whose shapes and types match its inputs. body is retained. jvp may be NULL:
- * the body is differentiated. user must outlive the graph.
+ * Apply a named sub-graph (one output) to operands whose shapes and types match its inputs. body is of the same context, is
+ * retained and cannot change from then on. jvp may be NULL: the body is differentiated. user must outlive the graph and what is
+ * derived from it.
  */
 CLGRAD_API clgrad_node clgrad_call(clgrad_graph *g, const char *name, clgrad_role role, clgrad_graph *body,
                                    size_t count, const clgrad_node *x, clgrad_call_jvp jvp, void *user);
 
 /* --- whole graphs --- */
 
-/** Copy every node of `body` but its inputs into g, with inputs replaced; outputs[i] gets the node of body's output i. */
+/**
+ * Copy every live node of `body`, a graph of the same context, but its inputs into g, with inputs replaced; outputs[i] gets the
+ * node of body's output i. Errors are g's and stick: CLGRAD_E_SHAPE, CLGRAD_E_DTYPE an input does not match.
+ */
 CLGRAD_API clgrad_status clgrad_graph_inline(clgrad_graph *g, const clgrad_graph *body, const clgrad_node *inputs,
                                              clgrad_node *outputs);
 /** A new graph without dead code, calls kept; constants folded for + - * and integers, x*1, x+0, views of views merged. */

@@ -121,9 +121,6 @@ void clgrad_staged_release(clgrad_device *dev);
 void clgrad_programs_release(clgrad_device *dev);
 void clgrad_profile_release(clgrad_device *dev);
 
-/* Gives all pooled memory back to the driver. */
-void clgrad_pool_trim(clgrad_device *dev);
-
 /* What a template must carry in its first lines: clgrad-template N. Raised when templates and library change together. */
 enum { CLGRAD_TEMPLATE_NUMBER = 1 };
 /* The text of a template by the kernel search; E_KERNEL_FILE. Release with clgrad_free. */

@@ -27,7 +27,8 @@ static bool take_pooled(clgrad_pool *pool, size_t bytes, cl_mem *mem)
     return false;
 }
 
-void clgrad_pool_trim(clgrad_device *dev)
+/* Gives all pooled memory back to the driver. */
+static void trim(clgrad_device *dev)
 {
     clgrad_pool *pool = &dev->pool;
     for (size_t i = 0; i < pool->count; i++)
@@ -39,7 +40,7 @@ void clgrad_pool_trim(clgrad_device *dev)
 
 void clgrad_pool_release(clgrad_device *dev)
 {
-    clgrad_pool_trim(dev);
+    trim(dev);
     clgrad_free(dev->ctx, dev->pool.blocks);
     dev->pool.blocks = NULL, dev->pool.capacity = 0;
 }
@@ -76,7 +77,7 @@ static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
     if (take_pooled(pool, bytes, out)) return CLGRAD_OK;
     cl_int err = allocate(dev, bytes, out);
     if (err != CL_SUCCESS && pool->count > 0) {
-        clgrad_pool_trim(dev);
+        trim(dev);
         err = allocate(dev, bytes, out);
     }
     if (err != CL_SUCCESS) {

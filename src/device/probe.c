@@ -42,7 +42,7 @@ static clgrad_status run_kernel(clgrad_device *dev, const clgrad_program *progra
 /* values: two operands, then the results that prove the arithmetic. */
 static clgrad_status run_probe(clgrad_device *dev, const char *text, const void *values, size_t bytes, bool *works)
 {
-    unsigned char got[64];
+    unsigned char got[64] = { 0 };
     clgrad_program *program;
     clgrad_buffer *buffer;
     CLGRAD_TRY(clgrad_program_get(dev, text, "probe", &program));

@@ -90,30 +90,43 @@ static clgrad_status query_names(const querying *q)
     return keep_text(q, ask, CL_DEVICE_VERSION, "clGetDeviceInfo", &info->device_version);
 }
 
+/* "<prefix>MAJOR.MINOR...": numbers of at most four digits, 0 where there are none. sscanf is undefined for larger ones. */
+static void read_version(const char *text, const char *prefix, unsigned version[2])
+{
+    version[0] = version[1] = 0;
+    if (strncmp(text, prefix, strlen(prefix)) != 0) return;
+    text += strlen(prefix);
+    for (size_t part = 0; part < 2; part++, text++) {
+        for (int digits = 0; *text >= '0' && *text <= '9' && digits < 4; digits++)
+            version[part] = version[part] * 10 + (unsigned)(*text++ - '0');
+        if (*text != '.') return;
+    }
+}
+
 /* The highest OpenCL C version: an OpenCL 3 device lists all, an older one names one ("OpenCL C 1.2 vendor text"). */
-static clgrad_status query_c_version(const querying *q, unsigned *major, unsigned *minor)
+static clgrad_status query_c_version(const querying *q, unsigned version[2])
 {
     clgrad_device_info *info = &q->record->info;
-    unsigned device_major = 0;
     cl_name_version versions[16];
     size_t bytes = 0;
-    *major = *minor = 0;
-    sscanf(info->device_version, "OpenCL %u", &device_major);
-    if (device_major >= 3 &&
+    read_version(info->device_version, "OpenCL ", version);
+    const bool lists_all = version[0] >= 3;
+    version[0] = version[1] = 0;
+    if (lists_all &&
         ask(q, CL_DEVICE_OPENCL_C_ALL_VERSIONS, sizeof versions, versions, &bytes) == CL_SUCCESS) {
         cl_version highest = 0;
         for (size_t i = 0; i < bytes / sizeof *versions; i++)
             if (versions[i].version > highest) highest = versions[i].version;
-        *major = CL_VERSION_MAJOR_KHR(highest), *minor = CL_VERSION_MINOR_KHR(highest);
+        version[0] = CL_VERSION_MAJOR_KHR(highest), version[1] = CL_VERSION_MINOR_KHR(highest);
     }
-    if (*major == 0) {
+    if (version[0] == 0) {
         char *text;
         CLGRAD_TRY(fetch_text(q, ask, CL_DEVICE_OPENCL_C_VERSION, "clGetDeviceInfo", &text));
-        sscanf(text, "OpenCL C %u.%u", major, minor);
+        read_version(text, "OpenCL C ", version);
         clgrad_free(q->ctx, text);
     }
     char shown[32];
-    snprintf(shown, sizeof shown, "%u.%u", *major % 100, *minor % 100);
+    snprintf(shown, sizeof shown, "%u.%u", version[0] % 100, version[1] % 100);
     return clgrad_record_set_text(q->ctx, q->record, &info->c_version, shown);
 }
 
@@ -215,27 +228,27 @@ static clgrad_status query_rest(const querying *q)
     return status ? status : clgrad_record_apply_quirks(q->ctx, q->record);
 }
 
-static const char *why_unusable(const querying *q, unsigned major, unsigned minor)
+static const char *why_unusable(const querying *q, const unsigned version[2])
 {
     cl_bool available = CL_FALSE, compiler = CL_FALSE;
     ASK(q, CL_DEVICE_AVAILABLE, available);
     ASK(q, CL_DEVICE_COMPILER_AVAILABLE, compiler);
     if (!available) return "not available";
     if (!compiler) return "no compiler";
-    if (major < 1 || (major == 1 && minor < 2)) return "OpenCL C older than 1.2";
+    if (version[0] < 1 || (version[0] == 1 && version[1] < 2)) return "OpenCL C older than 1.2";
     return NULL;
 }
 
 clgrad_status clgrad_record_query(clgrad_context *ctx, const clgrad_cl_api *cl, cl_platform_id platform,
                                   cl_device_id id, clgrad_record *out, const char **unusable)
 {
-    unsigned major, minor;
+    unsigned version[2];
     *out = (clgrad_record){ .info.struct_size = sizeof out->info, .platform = platform, .id = id };
     *unusable = NULL;
     const querying q = { ctx, cl, out };
     clgrad_status status = query_names(&q);
-    if (!status) status = query_c_version(&q, &major, &minor);
-    if (!status) *unusable = why_unusable(&q, major, minor);
+    if (!status) status = query_c_version(&q, version);
+    if (!status) *unusable = why_unusable(&q, version);
     if (!status) status = query_rest(&q);
     if (status) clgrad_record_release(ctx, out);
     return status;

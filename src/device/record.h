@@ -11,8 +11,8 @@ enum { CLGRAD_RECORD_TEXTS = 12 };
 typedef enum clgrad_quirk {
     CLGRAD_QUIRK_NO_TOUCH = 1,  /* memory is there at once; touching it would hide reads of uninitialised elements */
     CLGRAD_QUIRK_NO_BINARY = 2, /* program binaries are not worth keeping */
-    CLGRAD_QUIRK_COSTLY_BINARY = 8, /* asking for a binary compiles again: only for programs seen in an earlier run */
-    CLGRAD_QUIRK_TRY_FP16 = 4,  /* half precision may be there although it is not advertised */
+    CLGRAD_QUIRK_COSTLY_BINARY = 4, /* asking for a binary compiles again: only for programs seen in an earlier run */
+    CLGRAD_QUIRK_TRY_FP16 = 8,  /* half precision may be there although it is not advertised */
 } clgrad_quirk;
 
 typedef struct clgrad_record {

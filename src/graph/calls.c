@@ -20,6 +20,7 @@ clgrad_node clgrad_call(clgrad_graph *g, const char *name, clgrad_role role, clg
         return clgrad_graph_fail(g, CLGRAD_E_ARG, "call: the name '%s' is not made of letters, digits, _ and .", name ? name : "");
     if (!body || body == g || body->status != CLGRAD_OK)
         return clgrad_graph_fail(g, CLGRAD_E_ARG, "call: '%s' has no body, a failed one, or the graph itself", name);
+    if (body->ctx != g->ctx) return clgrad_graph_fail(g, CLGRAD_E_ARG, "call: the body of '%s' is of another context", name);
 
     clgrad_attr attr = { 0 };
     clgrad_call_info *info = attr.call = clgrad_alloc(g->ctx, 1, sizeof *info);
@@ -93,11 +94,12 @@ static clgrad_status copy_nodes(clgrad_graph *g, const clgrad_graph *body, const
     if (!inputs_match(g, body, inputs)) return g->status;
     clgrad_node *map = clgrad_alloc(g->ctx, body->num_nodes, sizeof *map);
     clgrad_node *in = clgrad_alloc(g->ctx, max_operands(body), sizeof *in);
-    if (map && in && start_map(body, map) == CLGRAD_OK)
+    if (map && in && start_map(body, map) == CLGRAD_OK) {
         copy_live(g, body, inputs, copy, map, in);
-    else
+        for (size_t i = 0; i < body->num_outputs && g->status == CLGRAD_OK; i++) outputs[i] = map[body->outputs[i]];
+    } else {
         clgrad_graph_keep_status(g, CLGRAD_E_MEMORY);
-    for (size_t i = 0; i < body->num_outputs && g->status == CLGRAD_OK; i++) outputs[i] = map[body->outputs[i]];
+    }
     clgrad_free(g->ctx, in);
     clgrad_free(g->ctx, map);
     return g->status;
@@ -105,7 +107,8 @@ static clgrad_status copy_nodes(clgrad_graph *g, const clgrad_graph *body, const
 
 clgrad_status clgrad_graph_inline(clgrad_graph *g, const clgrad_graph *body, const clgrad_node *inputs, clgrad_node *outputs)
 {
-    if (g->status == CLGRAD_OK && body->status != CLGRAD_OK) clgrad_graph_fail(g, CLGRAD_E_ARG, "inline: the graph to copy has failed");
+    if (body->status != CLGRAD_OK) clgrad_graph_fail(g, CLGRAD_E_ARG, "inline: the graph to copy has failed");
+    if (body->ctx != g->ctx) clgrad_graph_fail(g, CLGRAD_E_ARG, "inline: the graph to copy is of another context");
     if (g->status != CLGRAD_OK) return g->status;
     return copy_nodes(g, body, inputs, outputs, clgrad_graph_append_like);
 }

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* How the attribute arrays a, b, c are called where an operation uses them. */
 static const struct {
@@ -42,8 +43,7 @@ static void print_real(clgrad_text *text, double value)
     }
     for (int precision = 6; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
-        double back = 0;
-        if (sscanf(digits, "%lf", &back) == 1 && back == value) break;
+        if (strtod(digits, NULL) == value) break;
     }
     const size_t sign = digits[0] == '-';
     const size_t at = sign + strspn(digits + sign, "0123456789");

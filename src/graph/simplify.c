@@ -5,6 +5,8 @@
 #include "graph/fold.h"
 #include "graph/rules.h"
 
+#include <math.h>
+
 typedef struct rewrite {
     clgrad_graph *g;         /* the new graph */
     const clgrad_op_node *n; /* the old node */
@@ -192,8 +194,8 @@ static clgrad_node simplify_pad(const rewrite *r)
 {
     const clgrad_op_node *x = operand(r, 0);
     if (clgrad_shape_equal(&x->shape, &r->n->shape)) return r->in[0];
-    static const clgrad_attr zero = { 0 }; /* -0 among padding +0 is not one constant, hence the comparison of bits */
-    return x->op == CLGRAD_OP_CONST && memcmp(&x->attr, &zero, sizeof zero) == 0 ? constant(r, &zero) : CLGRAD_NONE;
+    if (!is_constant(x, 0) || signbit(x->attr.value)) return CLGRAD_NONE; /* -0 among padding +0 is not one constant */
+    return constant(r, &x->attr);
 }
 
 static clgrad_node simplify_concat(const rewrite *r) { return r->n->num_in == 1 ? r->in[0] : CLGRAD_NONE; }

@@ -295,7 +295,7 @@ static const char *descr_of(clgrad_dtype dtype)
         [CLGRAD_F32] = "<f4", [CLGRAD_F64] = "<f8", [CLGRAD_F16] = "<f2",
         [CLGRAD_I32] = "<i4", [CLGRAD_I64] = "<i8", [CLGRAD_U8] = "|u1",
     };
-    return names[dtype];
+    return (unsigned)dtype < CLGRAD_DTYPE_COUNT ? names[dtype] : NULL;
 }
 
 static void append_header(clgrad_text *text, const clgrad_array *array)

@@ -2,6 +2,7 @@
 
 #include "io/safetensors.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 typedef struct pending_tensor {
@@ -145,8 +146,7 @@ static void append_tensor(clgrad_text *text, const pending_tensor *t, uint64_t b
     append_string(text, t->name);
     clgrad_text_append(text, ":{\"dtype\":\"%s\",\"shape\":[", clgrad_safetensors_types[t->type].name);
     for (int32_t i = 0; i < t->shape.rank; i++) clgrad_text_append(text, i ? ",%lld" : "%lld", (long long)t->shape.dims[i]);
-    clgrad_text_append(text, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)begin,
-                       (unsigned long long)(begin + t->bytes));
+    clgrad_text_append(text, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", begin, begin + t->bytes);
 }
 
 static void append_header(clgrad_text *text, const clgrad_safetensors_writer *w)

@@ -35,15 +35,17 @@ clgrad_status clgrad_ref_leaf(const clgrad_ref_job *job)
     return CLGRAD_OK;
 }
 
+/* Unsigned arithmetic where a result may wrap: signed overflow is undefined in C. */
 static int64_t map_integer(clgrad_op op, int64_t a, int64_t b)
 {
+    const uint64_t ua = (uint64_t)a, ub = (uint64_t)b;
     switch (op) {
-    case CLGRAD_OP_NEG: return -a;
-    case CLGRAD_OP_ABS: return a < 0 ? -a : a;
+    case CLGRAD_OP_NEG: return (int64_t)(0 - ua);
+    case CLGRAD_OP_ABS: return a < 0 ? (int64_t)(0 - ua) : a;
     case CLGRAD_OP_SIGN: return (a > 0) - (a < 0);
-    case CLGRAD_OP_ADD: return a + b;
-    case CLGRAD_OP_SUB: return a - b;
-    case CLGRAD_OP_MUL: return a * b;
+    case CLGRAD_OP_ADD: return (int64_t)(ua + ub);
+    case CLGRAD_OP_SUB: return (int64_t)(ua - ub);
+    case CLGRAD_OP_MUL: return (int64_t)(ua * ub);
     case CLGRAD_OP_MAX: return a > b ? a : b;
     case CLGRAD_OP_MIN: return a < b ? a : b;
     case CLGRAD_OP_EQ: return a == b;

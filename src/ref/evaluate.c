@@ -9,7 +9,7 @@ static clgrad_status (*const families[])(const clgrad_ref_job *) = {
     [CLGRAD_PRODUCT] = clgrad_ref_product,
 };
 
-double clgrad_ref_round(const clgrad_ref_job *job, double value)
+static double rounded(const clgrad_ref_job *job, double value)
 {
     if (job->run->mode == CLGRAD_REF_F64) return value;
     switch (job->node->dtype) {
@@ -20,7 +20,7 @@ double clgrad_ref_round(const clgrad_ref_job *job, double value)
     }
 }
 
-int64_t clgrad_ref_wrap(clgrad_dtype dtype, int64_t value)
+static int64_t wrapped(clgrad_dtype dtype, int64_t value)
 {
     if (dtype == CLGRAD_I32) return (int32_t)(uint32_t)(uint64_t)value;
     return dtype == CLGRAD_U8 ? (uint8_t)value : value;
@@ -30,9 +30,9 @@ void clgrad_ref_finish(const clgrad_ref_job *job)
 {
     for (int64_t i = 0; i < job->count; i++) {
         if (job->real)
-            job->out[i].real = clgrad_ref_round(job, job->out[i].real);
+            job->out[i].real = rounded(job, job->out[i].real);
         else
-            job->out[i].integer = clgrad_ref_wrap(job->node->dtype, job->out[i].integer);
+            job->out[i].integer = wrapped(job->node->dtype, job->out[i].integer);
     }
 }
 

@@ -8,7 +8,7 @@
 static void add_to(const clgrad_ref_job *job, clgrad_ref_cell *acc, clgrad_ref_cell x)
 {
     if (!job->real)
-        acc->integer += x.integer;
+        acc->integer = (int64_t)((uint64_t)acc->integer + (uint64_t)x.integer);
     else
         acc->real = job->arithmetic->single ? (double)(float)(acc->real + x.real) : acc->real + x.real;
 }

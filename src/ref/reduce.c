@@ -56,9 +56,9 @@ static double sum_real(const sum_order *order, double *values, int64_t n)
 
 static int64_t sum_integer(const clgrad_ref_cell *x, int64_t n)
 {
-    int64_t acc = 0;
-    for (int64_t i = 0; i < n; i++) acc += x[i].integer;
-    return acc;
+    uint64_t acc = 0;
+    for (int64_t i = 0; i < n; i++) acc += (uint64_t)x[i].integer;
+    return (int64_t)acc;
 }
 
 /* First index wins; a NaN beats everything but an earlier NaN. */
@@ -110,8 +110,11 @@ static void scan_row(const clgrad_ref_job *job, const clgrad_ref_cell *x, clgrad
         clgrad_ref_cumsum(&x->real, &y->real, n, step, job->arithmetic->single); /* a cell is a double */
         return;
     }
-    int64_t acc = 0;
-    for (int64_t i = 0; i < n; i++) y[i * step].integer = acc += x[i * step].integer;
+    uint64_t acc = 0;
+    for (int64_t i = 0; i < n; i++) {
+        acc += (uint64_t)x[i * step].integer;
+        y[i * step].integer = (int64_t)acc;
+    }
 }
 
 clgrad_status clgrad_ref_scan(const clgrad_ref_job *job)

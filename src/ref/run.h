@@ -38,10 +38,7 @@ static inline const clgrad_ref_cell *clgrad_ref_cells(const clgrad_ref_job *job,
     return job->run->values[job->node->in[i]];
 }
 
-/* A result of the node's type: reals rounded to it, unless the mode is F64; integers wrapped. */
-double clgrad_ref_round(const clgrad_ref_job *job, double value);
-int64_t clgrad_ref_wrap(clgrad_dtype dtype, int64_t value);
-/* Round or wrap all elements of the result. */
+/* Make the result one of the node's type: reals rounded to it, unless the mode is F64; integers wrapped. */
 void clgrad_ref_finish(const clgrad_ref_job *job);
 
 /* By family, each filling job->out. Those that need scratch memory can fail. */
@@ -72,10 +69,11 @@ static inline void clgrad_ref_step(clgrad_ref_walk *w)
     }
 }
 
-/* Row-major strides of a shape. */
-static inline void clgrad_ref_strides(const clgrad_shape *shape, int64_t *stride)
+/* Row-major strides of a shape; 0 past its rank. */
+static inline void clgrad_ref_strides(const clgrad_shape *shape, int64_t stride[CLGRAD_MAX_RANK])
 {
     int64_t step = 1;
+    memset(stride, 0, CLGRAD_MAX_RANK * sizeof *stride);
     for (int32_t d = shape->rank - 1; d >= 0; d--) {
         stride[d] = step;
         step *= shape->dims[d];

@@ -48,7 +48,7 @@ static void load(clgrad_dtype dtype, const void *src, size_t n, double *out)
     case CLGRAD_I32: for (size_t i = 0; i < n; i++) out[i] = ((const int32_t *)src)[i]; break;
     case CLGRAD_I64: for (size_t i = 0; i < n; i++) out[i] = double_from_i64(((const int64_t *)src)[i]); break;
     case CLGRAD_U8: for (size_t i = 0; i < n; i++) out[i] = ((const uint8_t *)src)[i]; break;
-    case CLGRAD_DTYPE_COUNT: break;
+    default: memset(out, 0, n * sizeof *out); break;
     }
 }
 
@@ -62,7 +62,7 @@ static void store(clgrad_dtype dtype, void *dst, size_t n, const double *in)
     case CLGRAD_I32: for (size_t i = 0; i < n; i++) ((int32_t *)dst)[i] = (int32_t)truncate_to(in[i], INT32_MIN, INT32_MAX); break;
     case CLGRAD_I64: for (size_t i = 0; i < n; i++) ((int64_t *)dst)[i] = truncate_to(in[i], INT64_MIN, INT64_MAX); break;
     case CLGRAD_U8: for (size_t i = 0; i < n; i++) ((uint8_t *)dst)[i] = (uint8_t)truncate_to(in[i], 0, UINT8_MAX); break;
-    case CLGRAD_DTYPE_COUNT: break;
+    default: break;
     }
 }
 

@@ -30,6 +30,7 @@ static const fake two_platforms[] = {
     { 2, "radiant (mesa)", "OpenCL 3.0 x", "OpenCL C 1.2 x", CL_DEVICE_TYPE_GPU, 10, 900, .uuid = 7 },
     { 2, "Radiant 2", "OpenCL 1.2 x", "OpenCL C 1.2 x", CL_DEVICE_TYPE_GPU, 12, 1000, .bus = 0x65 },
     { 2, "Ancient", "OpenCL 1.1 x", "OpenCL C 1.1 x", CL_DEVICE_TYPE_GPU, 99, 9999 },
+    { 2, "Vague", "OpenCL 1.2 x", "OpenCL C .2", CL_DEVICE_TYPE_GPU, 99, 9999 },
     { 2, "Asleep", "OpenCL 1.2 x", "OpenCL C 1.2 x", CL_DEVICE_TYPE_GPU, 99, 9999, .unavailable = true },
     { 2, "Wordless", "OpenCL 1.2 x", "OpenCL C 1.2 x", CL_DEVICE_TYPE_GPU, 99, 9999, .no_compiler = true },
     { 2, "Broken", "OpenCL 1.2 x", "OpenCL C 1.2 x", CL_DEVICE_TYPE_GPU, 99, 9999, .refuses = true },
@@ -248,10 +249,10 @@ START_TEST(nothing_usable_says_what_was_seen)
     clgrad_device_list *list;
     if (!list_devices(&list)) return;
     clgrad_device_list_release(&list);
-    show(two_platforms + 4, 4, 2);
+    show(two_platforms + 4, 5, 2);
     ck_assert_int_eq(clgrad_device_list_create(ctx, &list), CLGRAD_E_NO_DEVICE);
     ck_assert_ptr_null(list);
-    static const char *const seen[] = { "'Ancient'", "OpenCL C older than 1.2", "'Asleep'", "not available", "'Wordless'",
+    static const char *const seen[] = { "'Ancient'", "OpenCL C older than 1.2", "'Vague'", "'Asleep'", "not available", "'Wordless'",
                                         "no compiler", "CL_INVALID_DEVICE", "no devices" };
     for (size_t i = 0; i < CLGRAD_COUNT(seen); i++)
         ck_assert_msg(strstr(clgrad_error_text(ctx), seen[i]) != NULL, "%s: %s", seen[i], clgrad_error_text(ctx));

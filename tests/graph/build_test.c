@@ -224,6 +224,26 @@ START_TEST(a_graph_cannot_call_itself)
 }
 END_TEST
 
+/* What contexts share no allocator, graphs must not share. */
+START_TEST(bodies_of_another_context_are_refused)
+{
+    clgrad_context *other = NULL;
+    clgrad_graph *body = NULL, *away = NULL;
+    ck_assert_int_eq(clgrad_context_create(NULL, &other), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_graph_create(other, &body), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_graph_create(other, &away), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_output(body, "y", clgrad_exp(body, clgrad_input(body, "x", CLGRAD_F32, CLGRAD_SHAPE(3)))), CLGRAD_OK);
+    const clgrad_node x = INPUT("x", 3);
+    clgrad_node y = 0;
+    ck_assert_int_eq(clgrad_graph_inline(away, g, NULL, &y), CLGRAD_E_ARG);
+    ck_assert_ptr_nonnull(strstr(clgrad_error_text(other), "another context"));
+    CHECK_ERROR(clgrad_call(g, "away", CLGRAD_ROLE_USER, body, 1, &x, NULL, NULL), CLGRAD_E_ARG, "another context");
+    clgrad_graph_release(&body);
+    clgrad_graph_release(&away);
+    clgrad_context_release(&other);
+}
+END_TEST
+
 START_TEST(inline_replaces_inputs)
 {
     clgrad_graph *body = make_body();
@@ -262,6 +282,7 @@ Suite *build_suite(void)
     tcase_add_test(tests, calls_stand_for_their_body);
     tcase_add_test(tests, call_operands_must_fit_the_body);
     tcase_add_test(tests, a_graph_cannot_call_itself);
+    tcase_add_test(tests, bodies_of_another_context_are_refused);
     tcase_add_test(tests, inline_replaces_inputs);
     suite_add_tcase(suite, tests);
     return suite;

@@ -90,6 +90,8 @@ START_TEST(the_written_header_is_exact)
     ck_assert_mem_eq(data, want, sizeof want - 1);
     ck_assert_int_eq(data[127], '\n');
     clgrad_free(io_ctx, data);
+    array.dtype = (clgrad_dtype)99;
+    ck_assert_int_eq(clgrad_npy_write(io_ctx, io_path("a.npy"), &array), CLGRAD_E_UNSUPPORTED);
     clgrad_array_release(io_ctx, &array);
 }
 END_TEST

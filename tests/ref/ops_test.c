@@ -108,6 +108,36 @@ START_TEST(integers_wrap)
 }
 END_TEST
 
+/* INT64_MIN by every way there is; the sanitizer build tells a signed overflow from one that wraps. */
+START_TEST(long_integers_wrap)
+{
+    const double least = -0x1p63;
+    for (int way = 0; way < 8; way++) {
+        double got[2];
+        ref_case c;
+        ref_case_begin(&c);
+        const clgrad_node one = ref_case_input(&c, CLGRAD_I64, CLGRAD_SHAPE(2), VALUES(1, 1));
+        const clgrad_node most = clgrad_constant_int(c.g, CLGRAD_I64, CLGRAD_SHAPE(2), INT64_MAX);
+        const clgrad_node min = clgrad_add(c.g, most, one), pair = clgrad_concat(c.g, 2, (clgrad_node[]){ one, most }, 0);
+        const clgrad_node row = clgrad_slice(c.g, pair, (int64_t[]){ 1 }, (int64_t[]){ 2 }, NULL); /* 1, INT64_MAX */
+        const clgrad_node same = clgrad_constant_int(c.g, CLGRAD_I32, CLGRAD_SHAPE(2), 0);
+        const clgrad_node total = clgrad_sum(c.g, row, CLGRAD_ALL_AXES, false);
+        const clgrad_node ways[] = {
+            min,
+            clgrad_neg(c.g, min),
+            clgrad_abs(c.g, min),
+            clgrad_sub(c.g, clgrad_neg(c.g, most), one),
+            clgrad_mul(c.g, min, clgrad_neg(c.g, one)),
+            clgrad_broadcast(c.g, total, CLGRAD_SHAPE(2)),
+            clgrad_flip(c.g, clgrad_cumsum(c.g, row, 0, false), 1),
+            clgrad_broadcast(c.g, clgrad_scatter_add(c.g, row, same, 0, 1), CLGRAD_SHAPE(2)),
+        };
+        ref_case_end(&c, ways[way], CLGRAD_REF_F64, got, 2);
+        ref_expect(got, VALUES(least, way == 6 ? 1 : least), 2);
+    }
+}
+END_TEST
+
 START_TEST(casts_truncate_saturate_and_round)
 {
     const clgrad_shape five = CLGRAD_SHAPE(5);
@@ -237,6 +267,7 @@ Suite *ref_ops_suite(void)
     tcase_add_test(tests, formulas_of_two_operands);
     tcase_add_test(tests, powers_have_c99_special_cases);
     tcase_add_test(tests, integers_wrap);
+    tcase_add_test(tests, long_integers_wrap);
     tcase_add_test(tests, casts_truncate_saturate_and_round);
     tcase_add_test(tests, storage_types_round_after_every_node);
     tcase_add_test(tests, views_move_elements);
