@@ -78,12 +78,13 @@ MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long c
     for (; q < count; q++)
         MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) panel[q * MM_VECTORS + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
 #elif MM_PACK == 2
-    for (; q + MM_LANES <= count; q += MM_LANES)
+    for (; q < count && count >= MM_LANES; q += MM_LANES)
         for (int v = 0; v < MM_VECTORS; v++) {
+            const long top = min(q, count - MM_LANES);
             MM_VECTOR square[MM_LANES];
-            MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + q + (v * MM_LANES + l) * mm->b_col);
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + top + (v * MM_LANES + l) * mm->b_col);
             mm_transpose(square);
-            MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(q + l) * MM_VECTORS + v] = square[l];
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(top + l) * MM_VECTORS + v] = square[l];
         }
 #endif
     for (; q < count; q++)

@@ -130,6 +130,7 @@ static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, form *f)
     f->lanes = min_i64(lanes, power_below(d->n));
     f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
     f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? 16 : d->a_row == 1 ? 12 : 8;
+    if (f->rows > 8 && 10 * divide_up(d->m, f->rows) * f->rows > 11 * divide_up(d->m, 8) * 8) f->rows = 8; /* less repeated */
     if (d->m < 2 * f->rows) f->rows = power_below(min_i64(d->m, 8)); /* few forms: each costs a build */
 }
 
@@ -245,11 +246,12 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
         p->columns = share(d->n, f->columns, &parts);
     } else {
         const int64_t near = REUSED_BYTES / (max_i64(d->k, 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
-        int64_t chunks = divide_up(d->m, min_i64(max_i64(near, 64), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
+        int64_t chunks = divide_up(d->m, min_i64(max_i64(near, 256), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
         p->rows = share(d->m, f->rows, &chunks);
         parts = divide_up(parts, divide_up(d->m, p->rows));
         p->columns = share(d->n, f->columns, &parts);
-        if (parts > 1) p->rows = min_i64(p->rows, share(p->rows, f->rows, &parts));
+        const int64_t groups = divide_up(d->n, p->columns) * divide_up(d->m, p->rows) * divide_up(p->num_batches, p->batches);
+        if (groups < 2 * (int64_t)info->compute_units) p->rows = min_i64(p->rows, max_i64(share(p->rows, f->rows, &parts), 8 * f->rows));
     }
     out->dims = 3;
     out->global[0] = (size_t)divide_up(d->n, p->columns); /* groups that read the same rows run near each other */
