@@ -36,4 +36,5 @@ Suite *dataset_suite(void);
 Suite *train_suite(void);
 Suite *resume_suite(void);
 Suite *misuse_suite(void);
+Suite *digest_suite(void);
 Suite *job_suite(void);
