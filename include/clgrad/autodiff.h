@@ -7,8 +7,9 @@
  * wrt lists inputs by number, none twice. A call with a derivative rule stays a call where it is differentiated; one without is
  * replaced by its body there, and so is every call whose operands are batched or transposed.
  *
- * Errors common to all: CLGRAD_E_ARG an index out of range; CLGRAD_E_DERIVATIVE the input or output asked for is of an integer
- * type; CLGRAD_E_SHAPE an output that must be a scalar is not; CLGRAD_E_MEMORY. Nothing is changed; *out is NULL.
+ * Errors common to all: CLGRAD_E_ARG an index out of range or given twice; CLGRAD_E_DERIVATIVE the input or output asked for is of an integer
+ * type; CLGRAD_E_SHAPE an output that must be a scalar is not; CLGRAD_E_MEMORY; for a graph that failed while it was built, its own
+ * status. Nothing is changed; *out is NULL.
  */
 
 #include "clgrad/graph.h"

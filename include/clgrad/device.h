@@ -1,6 +1,12 @@
 #pragma once
 
-/** OpenCL devices: finding, choosing, opening, describing; and events. */
+/**
+ * OpenCL devices: finding, choosing, opening, describing; and events.
+ *
+ * OpenCL does not survive fork(): in a child every call given a device of the parent, or what was made on it, returns
+ * CLGRAD_E_FORKED. Releasing is safe there and leaves OpenCL alone. After a device was lost, every call given it returns
+ * CLGRAD_E_DEVICE_LOST.
+ */
 
 #include "clgrad/base.h"
 
@@ -44,6 +50,7 @@ typedef struct clgrad_device_list clgrad_device_list;
  *
  * CLGRAD_E_LOADER     no OpenCL loader library; the text says which package to install.
  * CLGRAD_E_NO_DEVICE  a loader, but no platform or no usable device; the text says what was seen.
+ * CLGRAD_E_MEMORY     no host memory.
  * Cost: loads every driver. A driver that crashes takes the process with it; the command probes in children.
  */
 CLGRAD_API clgrad_status clgrad_device_list_create(clgrad_context *ctx, clgrad_device_list **out);
@@ -51,7 +58,8 @@ CLGRAD_API void clgrad_device_list_release(clgrad_device_list **list);
 CLGRAD_API size_t clgrad_device_list_count(const clgrad_device_list *list);
 /** Borrowed; NULL when i is out of range. */
 CLGRAD_API const clgrad_device_info *clgrad_device_list_get(const clgrad_device_list *list, size_t i);
-/** Which entry the selector picks, and why in one sentence (borrowed from list). Errors as clgrad_device_open. */
+/** Which entry the selector (as in clgrad_device_options) picks, and why in one sentence; reason is borrowed from list until its
+ *  next selection and may be NULL. CLGRAD_E_ARG, CLGRAD_E_NO_DEVICE, CLGRAD_E_MEMORY as clgrad_device_open. */
 CLGRAD_API clgrad_status clgrad_device_list_select(clgrad_device_list *list, const char *selector, size_t *index,
                                                    const char **reason);
 
@@ -59,7 +67,7 @@ CLGRAD_API clgrad_status clgrad_device_list_select(clgrad_device_list *list, con
 typedef struct clgrad_device_options {
     size_t struct_size;
     const char *selector; /* auto, gpu, cpu, 0, platform:device, part of a name, pci:..., uuid:...; NULL: CLGRAD_DEVICE or auto */
-    bool profiling;       /* events carry times; needed for clgrad_device_profile_* */
+    bool profiling;       /* launches keep their times; needed for clgrad_device_write_trace */
     bool unfused;         /* a*b+c instead of fma everywhere, for equal bits with devices without fma */
 } clgrad_device_options;
 
@@ -70,8 +78,9 @@ typedef struct clgrad_device_options {
  *
  * CLGRAD_E_LOADER, CLGRAD_E_NO_DEVICE  as clgrad_device_list_create; also when the selector matches nothing: the text
  *                                      lists what is there. Nothing falls back silently.
- * CLGRAD_E_ARG                         a selector that cannot be read.
- * CLGRAD_E_MEMORY, CLGRAD_E_DEVICE     the driver refused a context or queue.
+ * CLGRAD_E_ARG                         a selector that cannot be read; options of another library version.
+ * CLGRAD_E_MEMORY, CLGRAD_E_DEVICE     the driver refused a context, a queue or what the probe needs.
+ * Cost: the drivers' own start; two small programs the first time.
  */
 CLGRAD_API clgrad_status clgrad_device_open(clgrad_context *ctx, const clgrad_device_options *options,
                                             clgrad_device **out);
@@ -88,12 +97,13 @@ CLGRAD_API clgrad_status clgrad_device_finish(clgrad_device *dev);
 /** Bytes of device memory held by tensors, plans and the pool; the most there ever was. */
 CLGRAD_API void clgrad_device_memory(const clgrad_device *dev, uint64_t *now_bytes, uint64_t *peak_bytes);
 
-/** Write every launch since the device was opened with `profiling` as a Chrome trace (chrome://tracing, Perfetto). Waits. */
+/** Write every launch since the device was opened with `profiling` as a Chrome trace (chrome://tracing, Perfetto). Waits.
+ *  CLGRAD_E_ARG: opened without; CLGRAD_E_FILE; else as clgrad_device_finish. */
 CLGRAD_API clgrad_status clgrad_device_write_trace(clgrad_device *dev, const char *path);
 
 CLGRAD_API clgrad_event *clgrad_event_retain(clgrad_event *event);
 CLGRAD_API void clgrad_event_release(clgrad_event **event);
-/** Wait for one event. CLGRAD_E_DEVICE: the work behind it failed. */
+/** Wait for one event. CLGRAD_E_DEVICE, CLGRAD_E_DEVICE_LOST: the work behind it failed. */
 CLGRAD_API clgrad_status clgrad_event_wait(clgrad_event *event);
 
 #ifdef __cplusplus

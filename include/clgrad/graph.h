@@ -127,7 +127,8 @@ CLGRAD_API clgrad_node clgrad_concat(clgrad_graph *g, size_t count, const clgrad
 
 /** y[.., j.., ..] = x[.., index[j..], ..] along axis; index i32 or i64 of any rank. Out of range gives NaN (0 for integers). */
 CLGRAD_API clgrad_node clgrad_take(clgrad_graph *g, clgrad_node x, clgrad_node index, int32_t axis);
-/** The adjoint of take: zeros with extent n along axis, plus updates at index, equal indices added in increasing order; out of range is dropped. */
+/** The adjoint of take: zeros with extent n along axis, plus updates at index, equal indices added in increasing order; an update
+ *  at an index out of range is dropped, and its derivative is NaN. */
 CLGRAD_API clgrad_node clgrad_scatter_add(clgrad_graph *g, clgrad_node updates, clgrad_node index, int32_t axis, int64_t n);
 
 /* --- reductions and products --- */

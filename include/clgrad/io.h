@@ -70,7 +70,8 @@ CLGRAD_API clgrad_status clgrad_safetensors_writer_set(clgrad_safetensors_writer
 /**
  * Add a tensor. The name is copied; data is not and must stay as it is until the file is written.
  *
- * CLGRAD_E_ARG    the name is there already, is empty, over 255 bytes, not UTF-8 or "__metadata__"; bytes is not the shape's.
+ * CLGRAD_E_ARG    the name is there already, is empty, over 255 bytes, not UTF-8 or "__metadata__"; bytes is not the shape's;
+ *                 65,536 tensors are there.
  * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  no such tensor.
  */
 CLGRAD_API clgrad_status clgrad_safetensors_writer_add(clgrad_safetensors_writer *writer, const char *name,
@@ -86,7 +87,7 @@ CLGRAD_API clgrad_status clgrad_safetensors_writer_write(clgrad_safetensors_writ
  * i32, u4 u8 to i64. CLGRAD_E_UNSUPPORTED: objects, strings, records, complex numbers, a u8 value over 2^63 - 1.
  */
 CLGRAD_API clgrad_status clgrad_npy_read(clgrad_context *ctx, const char *path, clgrad_array *out);
-/** Write version 1, C order. CLGRAD_E_UNSUPPORTED: bf16, which NPY has no name for. */
+/** Write version 1, C order. CLGRAD_E_UNSUPPORTED: bf16, which NPY has no name for, or no element type. */
 CLGRAD_API clgrad_status clgrad_npy_write(clgrad_context *ctx, const char *path, const clgrad_array *array);
 
 /* --- IDX: the format of MNIST, plain or in gzip --- */

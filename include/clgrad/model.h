@@ -104,7 +104,8 @@ typedef struct clgrad_model_options {
  * Describe a sequential model. Its layers are numbered as in PyTorch's nn.Sequential, its parameters named "<number>.weight" and
  * "<number>.bias", so that checkpoints interchange: 784-128-10 has 0.weight [128, 784], 0.bias [128], 2.weight [10, 128], 2.bias [10].
  *
- * CLGRAD_E_CONFIG  layers that are no such text or too many; an unknown activation or init; a rate outside 0 <= dropout < 1.
+ * CLGRAD_E_ARG     options are missing or of another library version.
+ * CLGRAD_E_CONFIG  layers that are no such text or more than 64; an unknown activation or init; a rate outside 0 <= dropout < 1.
  */
 CLGRAD_API clgrad_status clgrad_model_create(clgrad_context *ctx, const clgrad_model_options *options, clgrad_model **out);
 CLGRAD_API clgrad_model *clgrad_model_retain(clgrad_model *model);
@@ -131,7 +132,7 @@ CLGRAD_API clgrad_status clgrad_model_initialize(const clgrad_model *model, uint
 
 /**
  * The model as a graph. Inputs: the parameters in order, then "x" f32 [batch, inputs], and with train and dropout > 0 the i64 scalars
- * "hyper.seed" and "hyper.sample" (seed and base of clgrad_dropout). Output: "z" [batch, outputs].
+ * "hyper.seed" and "hyper.sample" (seed and base of clgrad_dropout). Output: "z" [batch, outputs]. CLGRAD_E_SHAPE: batch is negative.
  */
 CLGRAD_API clgrad_status clgrad_model_graph(const clgrad_model *model, int64_t batch, bool train, clgrad_graph **out);
 

@@ -32,7 +32,7 @@ typedef struct clgrad_shape {
     int64_t dims[CLGRAD_MAX_RANK];
 } clgrad_shape;
 
-/** clgrad_shape_of(2, 3, 4): up to eight extents as C11 varargs of int64_t; see CLGRAD_SHAPE. */
+/** A shape of `rank` extents. What no tensor can have (rank over 8, a negative extent) is refused where it is used. */
 CLGRAD_API clgrad_shape clgrad_shape_make(int32_t rank, const int64_t *dims);
 #ifndef __cplusplus
 /** CLGRAD_SHAPE(128, 784), CLGRAD_SCALAR. */
@@ -80,15 +80,16 @@ typedef struct clgrad_tensor clgrad_tensor;
  * A tensor with undefined content.
  *
  * CLGRAD_E_SHAPE   rank over 8, negative extents, a size that does not fit.
- * CLGRAD_E_DTYPE   f64 on a device without it.
+ * CLGRAD_E_DTYPE   f64 on a device without it; no element type.
  * CLGRAD_E_MEMORY  more than the device's largest allocation, or refused.
  */
 CLGRAD_API clgrad_status clgrad_tensor_create(clgrad_device *dev, clgrad_dtype dtype, clgrad_shape shape,
                                               clgrad_tensor **out);
-/** As create, then write: `data` is copied before the call returns; bytes must be count x size of dtype. */
+/** As create, then write: `data` is copied before the call returns; bytes must be count x size of dtype (CLGRAD_E_ARG). */
 CLGRAD_API clgrad_status clgrad_tensor_create_from(clgrad_device *dev, clgrad_dtype dtype, clgrad_shape shape,
                                                    const void *data, size_t bytes, clgrad_tensor **out);
-/** A tensor over `count(shape)` elements of base from element `offset`: shares memory with base and keeps it. */
+/** A tensor over `count(shape)` elements of base from element `offset`: shares memory with base and keeps it.
+ *  CLGRAD_E_SHAPE: it does not lie within base. */
 CLGRAD_API clgrad_status clgrad_tensor_view(clgrad_tensor *base, int64_t offset, clgrad_shape shape,
                                             clgrad_tensor **out);
 CLGRAD_API clgrad_tensor *clgrad_tensor_retain(clgrad_tensor *t);
@@ -99,17 +100,20 @@ CLGRAD_API clgrad_shape clgrad_tensor_shape(const clgrad_tensor *t);
 CLGRAD_API size_t clgrad_tensor_bytes(const clgrad_tensor *t);
 CLGRAD_API clgrad_device *clgrad_tensor_device(const clgrad_tensor *t);
 
-/** Copy all elements in; `data` may be reused at once. CLGRAD_E_ARG: bytes is not the tensor's size. */
+/** Copy all elements in; `data` may be reused at once. Over 64 MiB it waits instead of holding a copy.
+ *  CLGRAD_E_ARG: bytes is not the tensor's size. CLGRAD_E_DEVICE: the driver refused; the content is undefined. */
 CLGRAD_API clgrad_status clgrad_tensor_write(clgrad_tensor *t, const void *data, size_t bytes);
-/** Copy all elements out, after waiting for the work before it. */
+/** Copy all elements out, after waiting for the work before it. Errors as write; work before it may have failed, too. */
 CLGRAD_API clgrad_status clgrad_tensor_read(clgrad_tensor *t, void *data, size_t bytes);
 /** Set every element to value, converted to dtype. */
 CLGRAD_API clgrad_status clgrad_tensor_fill(clgrad_tensor *t, double value);
-/** dst = src; same dtype, element count and device. CLGRAD_E_ARG: another device, or they overlap without being the same. */
+/** dst = src, element by element in order; shapes may differ. CLGRAD_E_DTYPE, CLGRAD_E_SHAPE: another type or element count.
+ *  CLGRAD_E_ARG: another device, or they overlap without being the same. */
 CLGRAD_API clgrad_status clgrad_tensor_copy(clgrad_tensor *dst, clgrad_tensor *src);
 
 /** Host-side conversions of `count` elements between any two element types, value by value; to integers truncate and
- *  saturate, NaN gives 0; to narrower reals round once, to nearest even. src and dst do not overlap. */
+ *  saturate, NaN gives 0; to narrower reals round once, to nearest even. src and dst do not overlap. A type that is none
+ *  reads as zeros and is not written. */
 CLGRAD_API void clgrad_convert(clgrad_dtype dst_dtype, void *dst, clgrad_dtype src_dtype, const void *src, size_t count);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-/* Rules of TAKE and SCATTER_ADD, each the other's adjoint. Operand 0 holds the data, operand 1 the indices. An index out of range
- * raises the plan's stop flag, so that what its derivative would be is never used. */
+/* Rules of TAKE and SCATTER_ADD, each the other's adjoint. Operand 0 holds the data, operand 1 the indices. At an index out of
+ * range TAKE and its tangent are NaN, and so is the cotangent of the update that SCATTER_ADD drops: nothing goes on unnoticed. */
 
 #include "autodiff/rules.h"
 

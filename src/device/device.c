@@ -180,10 +180,3 @@ clgrad_status clgrad_device_finish(clgrad_device *dev)
     clgrad_programs_store(dev);
     return CLGRAD_OK;
 }
-
-clgrad_status clgrad_device_flush(clgrad_device *dev)
-{
-    CLGRAD_TRY(clgrad_device_check(dev));
-    const cl_int err = dev->cl.Flush(dev->queue);
-    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clFlush", "the queue");
-}

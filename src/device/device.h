@@ -24,8 +24,6 @@ clgrad_device *clgrad_buffer_device(const clgrad_buffer *buffer);
 /* Copies between host and device; offsets and sizes in bytes, checked. `write` copies `src` first, so that the caller may
  * reuse it at once (over 64 MiB it waits instead); `read` always waits. */
 clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
-/* As write, but `src` must stay untouched until the queue has passed it: no copy is made. */
-clgrad_status clgrad_buffer_write_kept(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
 clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes);
 /* Enqueued read into memory that stays valid; *event is signalled when dst may be looked at. */
 clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes,
@@ -71,6 +69,5 @@ clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source 
 clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait);
 /* An event that covers everything enqueued so far; event NULL does nothing. Also flushes. */
 clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **event);
-clgrad_status clgrad_device_flush(clgrad_device *dev);
 
 bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */

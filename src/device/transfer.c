@@ -89,15 +89,6 @@ clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const vo
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_buffer_write_kept(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes)
-{
-    clgrad_device *dev = buffer->dev;
-    CLGRAD_TRY(check_range(buffer, offset, bytes, "write"));
-    if (bytes == 0) return CLGRAD_OK;
-    const cl_int err = dev->cl.EnqueueWriteBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, src, 0, NULL, NULL);
-    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clEnqueueWriteBuffer", "a buffer");
-}
-
 /* --- device to host -------------------------------------------------------------------------------------------------- */
 
 clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes)

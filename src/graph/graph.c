@@ -80,15 +80,16 @@ bool clgrad_name_valid(const char *name)
     return name && *name && name[strspn(name, letters)] == '\0';
 }
 
-bool clgrad_graph_input_find(const clgrad_graph *g, const char *name, size_t *index)
+static size_t find_name(char *const *names, size_t count, const char *name)
 {
-    for (size_t i = 0; i < g->num_inputs; i++)
-        if (strcmp(g->input_names[i], name) == 0) {
-            *index = i;
-            return true;
-        }
-    return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return i;
+    return SIZE_MAX;
 }
+
+size_t clgrad_graph_find_input(const clgrad_graph *g, const char *name) { return find_name(g->input_names, g->num_inputs, name); }
+
+size_t clgrad_graph_find_output(const clgrad_graph *g, const char *name) { return find_name(g->output_names, g->num_outputs, name); }
 
 /* Room for one more name and node, so that nothing can fail after the node exists. */
 static clgrad_status reserve_port(clgrad_graph *g, clgrad_node **nodes, size_t *capacity, char ***names,
@@ -100,11 +101,11 @@ static clgrad_status reserve_port(clgrad_graph *g, clgrad_node **nodes, size_t *
 
 clgrad_node clgrad_input(clgrad_graph *g, const char *name, clgrad_dtype dtype, clgrad_shape shape)
 {
-    size_t same = 0;
     if (g->status != CLGRAD_OK) return CLGRAD_NONE;
     if (!clgrad_name_valid(name))
         return clgrad_graph_fail(g, CLGRAD_E_ARG, "input: the name '%s' is not made of letters, digits, _ and .", name ? name : "");
-    if (clgrad_graph_input_find(g, name, &same))
+    const size_t same = clgrad_graph_find_input(g, name);
+    if (same != SIZE_MAX)
         return clgrad_graph_fail(g, CLGRAD_E_ARG, "input: the name '%s' is taken by input %zu", name, same);
     if (reserve_port(g, &g->inputs, &g->input_capacity, &g->input_names, &g->input_name_capacity, g->num_inputs))
         return clgrad_graph_keep_status(g, CLGRAD_E_MEMORY);

@@ -121,6 +121,10 @@ bool clgrad_axes_trailing(const clgrad_shape *shape, uint32_t axes);
 /* Replace calls by their bodies, everywhere, to any depth. */
 clgrad_status clgrad_graph_expand_calls(const clgrad_graph *g, clgrad_graph **out);
 
+/* The number of the input or output of that name; SIZE_MAX when there is none. */
+size_t clgrad_graph_find_input(const clgrad_graph *g, const char *name);
+size_t clgrad_graph_find_output(const clgrad_graph *g, const char *name);
+
 /* Declare the same inputs (names, types, shapes) in a fresh graph; nodes[i] gets input i. */
 clgrad_status clgrad_graph_copy_inputs(const clgrad_graph *g, clgrad_graph *to, clgrad_node *nodes);
 

@@ -30,9 +30,6 @@ bool clgrad_graph_has_node(clgrad_graph *g, clgrad_node x, const char *operation
 /* [A-Za-z0-9_.]+ */
 bool clgrad_name_valid(const char *name);
 
-/* Is `name` an input of g already? */
-bool clgrad_graph_input_find(const clgrad_graph *g, const char *name, size_t *index);
-
 void clgrad_call_info_release(clgrad_context *ctx, clgrad_call_info **info);
 
 /* A fresh graph with the inputs and outputs of g, in which `copy` stands for each live node, operands first. */

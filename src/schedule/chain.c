@@ -2,20 +2,6 @@
 
 #include "schedule/schedule.h"
 
-size_t clgrad_graph_find_input(const clgrad_graph *g, const char *name)
-{
-    for (size_t i = 0; i < g->num_inputs; i++)
-        if (strcmp(g->input_names[i], name) == 0) return i;
-    return SIZE_MAX;
-}
-
-size_t clgrad_graph_find_output(const clgrad_graph *g, const char *name)
-{
-    for (size_t i = 0; i < g->num_outputs; i++)
-        if (strcmp(g->output_names[i], name) == 0) return i;
-    return SIZE_MAX;
-}
-
 static size_t at_least_one(size_t n) { return n ? n : 1; }
 
 clgrad_status clgrad_graph_select(const clgrad_graph *g, size_t count, const size_t *outputs, clgrad_graph **out)

@@ -19,7 +19,3 @@ clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *
 
 /* Bytes of scratch behind a function. */
 uint64_t clgrad_function_scratch_bytes(const clgrad_function *f);
-
-/* The number of the input or output of that name; SIZE_MAX when there is none. */
-size_t clgrad_graph_find_input(const clgrad_graph *g, const char *name);
-size_t clgrad_graph_find_output(const clgrad_graph *g, const char *name);

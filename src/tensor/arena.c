@@ -128,13 +128,6 @@ void clgrad_arena_group_range(const clgrad_arena *arena, uint32_t group, size_t 
     }
 }
 
-int64_t clgrad_arena_count(const clgrad_arena *arena)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < arena->num_segments; i++) count += arena->segments[i].count;
-    return count;
-}
-
 uint64_t clgrad_arena_bytes(const clgrad_arena *arena, clgrad_dtype dtype)
 {
     uint64_t bytes = 0;

@@ -48,8 +48,7 @@ int64_t clgrad_arena_slab_limit(const clgrad_device *dev, clgrad_dtype widest);
 size_t clgrad_arena_find(const clgrad_arena *arena, const char *name);
 /* The range of a slab that holds a group, padding included; *extent 0 when the group has nothing there. */
 void clgrad_arena_group_range(const clgrad_arena *arena, uint32_t group, size_t slab, int64_t *offset, int64_t *extent);
-/* Elements of all parameters, without padding; and bytes of one vector of this layout, with it. */
-int64_t clgrad_arena_count(const clgrad_arena *arena);
+/* Bytes of one vector of this layout, padding included. */
 uint64_t clgrad_arena_bytes(const clgrad_arena *arena, clgrad_dtype dtype);
 
 /* One vector of the arena's layout on a device: the slabs as flat tensors, and a view of every parameter in its shape. */

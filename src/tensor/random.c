@@ -77,25 +77,3 @@ void clgrad_random_permutation(uint64_t seed, uint32_t stream, uint64_t hi, uint
         out[j] = swapped;
     }
 }
-
-/* low + u (high - low) in double, then one rounding to f32; rounding up to `high` is taken back by one place. */
-static float scale_uniform(uint32_t bits, double low, double high)
-{
-    const double u = (double)bits * 0x1p-32;
-    float value = (float)(low + u * (high - low));
-    if ((double)value >= high && low < high) {
-        uint32_t code;
-        if (value == 0) return -0x1p-149f;
-        memcpy(&code, &value, sizeof code);
-        code += value > 0 ? UINT32_MAX : 1;
-        memcpy(&value, &code, sizeof value);
-    }
-    return value;
-}
-
-void clgrad_random_fill(clgrad_array *array, uint64_t seed, uint32_t stream, double low, double high)
-{
-    word_source source = { .seed = seed, .stream = stream };
-    const int64_t count = clgrad_shape_count(&array->shape);
-    for (int64_t i = 0; i < count; i++) clgrad_array_set(array, i, scale_uniform(next_word(&source), low, high));
-}

@@ -41,6 +41,3 @@ uint32_t clgrad_random_bits(uint64_t seed, uint32_t stream, uint64_t hi, uint64_
 float clgrad_random_uniform(uint64_t seed, uint32_t stream, uint64_t hi, uint64_t lo);
 /* A permutation of 0..n-1 (Fisher-Yates with rejection, Philox words); the same on every machine. */
 void clgrad_random_permutation(uint64_t seed, uint32_t stream, uint64_t hi, uint32_t *out, uint32_t n);
-/* Element i = a uniform draw in [low, high) from word (seed, stream, 0, i), computed in f64 and rounded to f32, then to the
- * array's type (f16, bf16 and integers may round to `high`). No libm: the same bits on every machine. */
-void clgrad_random_fill(clgrad_array *array, uint64_t seed, uint32_t stream, double low, double high);

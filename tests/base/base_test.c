@@ -78,4 +78,4 @@ static Suite *base_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { base_suite }, { os_suite }, { sha256_suite }, { NULL } };
+const test_suite test_suites[] = { { base_suite }, { os_suite }, { sha256_suite }, { status_suite }, { NULL } };

@@ -4,3 +4,4 @@
 
 Suite *os_suite(void);
 Suite *sha256_suite(void);
+Suite *status_suite(void);
