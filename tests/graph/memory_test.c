@@ -29,8 +29,9 @@ static clgrad_status build_main(clgrad_graph *m, clgrad_graph *b)
 }
 
 /* The whole exercise; *text gets the expanded, simplified graph as text of the C library's memory. */
-static clgrad_status exercise(clgrad_context *c, char **text)
+static clgrad_status exercise(clgrad_context *c, void *user)
 {
+    char **text = user;
     clgrad_graph *b = NULL, *m = NULL, *expanded = NULL, *small = NULL;
     char *printed = NULL;
     clgrad_status st = build_body(c, &b);
@@ -52,24 +53,10 @@ static clgrad_status exercise(clgrad_context *c, char **text)
 START_TEST(every_allocation_may_fail)
 {
     test_memory memory = { 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    clgrad_context *c = NULL;
+    clgrad_context *c = test_memory_context(&memory);
     char *first = NULL, *text = NULL;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &c), CLGRAD_OK);
     ck_assert_int_eq(exercise(c, &first), CLGRAD_OK);
-
-    size_t k = 0;
-    for (clgrad_status st = CLGRAD_E_MEMORY; st != CLGRAD_OK;) {
-        memory.requests = 0;
-        memory.fail_at = ++k;
-        st = exercise(c, &text);
-        ck_assert_uint_eq(memory.live, 1); /* the context */
-        ck_assert_msg(st == CLGRAD_E_MEMORY || st == CLGRAD_OK, "allocation %zu: %s", k, clgrad_status_name(st));
-        ck_assert_int_eq(text != NULL, st == CLGRAD_OK);
-    }
-    ck_assert_uint_gt(k, 100); /* the fault did strike */
+    ck_assert_uint_gt(test_refuse_each(&memory, c, exercise, &text), 100);
     ck_assert_str_eq(text, first);
     free(first);
     free(text);

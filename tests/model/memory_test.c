@@ -10,8 +10,9 @@ static clgrad_status add_loss(clgrad_graph *m)
     return clgrad_output(m, "loss", clgrad_sum(m, loss, CLGRAD_ALL_AXES, false));
 }
 
-static clgrad_status exercise(clgrad_context *c)
+static clgrad_status exercise(clgrad_context *c, void *unused)
 {
+    (void)unused;
     clgrad_model *model = NULL;
     clgrad_graph *m = NULL;
     float values[12];
@@ -31,20 +32,8 @@ static clgrad_status exercise(clgrad_context *c)
 START_TEST(every_allocation_may_fail)
 {
     test_memory memory = { 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    clgrad_context *c = NULL;
-    size_t k = 0;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &c), CLGRAD_OK);
-    for (clgrad_status st = CLGRAD_E_MEMORY; st != CLGRAD_OK;) {
-        memory.requests = 0;
-        memory.fail_at = ++k;
-        st = exercise(c);
-        ck_assert_uint_eq(memory.live, 1); /* the context */
-        ck_assert_msg(st == CLGRAD_E_MEMORY || st == CLGRAD_OK, "allocation %zu: %s", k, clgrad_error_text(c));
-    }
-    ck_assert_uint_gt(k, 50); /* the fault did strike */
+    clgrad_context *c = test_memory_context(&memory);
+    ck_assert_uint_gt(test_refuse_each(&memory, c, exercise, NULL), 50);
     clgrad_context_release(&c);
     ck_assert_uint_eq(memory.live, 0);
 }

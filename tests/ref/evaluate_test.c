@@ -156,35 +156,36 @@ START_TEST(wrong_inputs_are_named)
 }
 END_TEST
 
+typedef struct evaluation {
+    const clgrad_graph *g;
+    clgrad_array x;
+} evaluation;
+
+/* Results only with success. */
+static clgrad_status evaluate_once(clgrad_context *ctx, void *user)
+{
+    const evaluation *e = user;
+    clgrad_array y[3];
+    const clgrad_status status = clgrad_ref_evaluate(e->g, &e->x, y, CLGRAD_REF_F32_FMA);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(status == CLGRAD_OK || !y[i].data);
+        clgrad_array_release(ctx, &y[i]);
+    }
+    return status;
+}
+
 START_TEST(refused_memory_leaks_nothing)
 {
     test_memory memory = { 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    clgrad_context *ctx = NULL;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &ctx), CLGRAD_OK);
+    clgrad_context *ctx = test_memory_context(&memory);
     clgrad_graph *g = sample_graph(ctx);
-    clgrad_array x, y[3];
-    sample_input(&x, CLGRAD_F32);
-    const size_t live = memory.live;
-    size_t k = 1;
-    for (clgrad_status status = CLGRAD_E_MEMORY; status != CLGRAD_OK; k++) {
-        memory.requests = 0, memory.fail_at = k;
-        status = clgrad_ref_evaluate(g, &x, y, CLGRAD_REF_F32_FMA);
-        ck_assert(status == CLGRAD_OK || status == CLGRAD_E_MEMORY);
-        for (int i = 0; i < 3; i++) {
-            ck_assert(status == CLGRAD_OK || !y[i].data);
-            clgrad_array_release(ctx, &y[i]);
-        }
-        ck_assert_uint_eq(memory.live, live);
-    }
-    ck_assert_uint_gt(k, 20);
-    memory.fail_at = 0;
+    evaluation e = { .g = g };
+    sample_input(&e.x, CLGRAD_F32);
+    ck_assert_uint_gt(test_refuse_each(&memory, ctx, evaluate_once, &e), 20);
     clgrad_graph_release(&g);
     clgrad_context_release(&ctx);
     ck_assert_uint_eq(memory.live, 0);
-    clgrad_array_release(test_context(), &x);
+    clgrad_array_release(test_context(), &e.x);
 }
 END_TEST
 

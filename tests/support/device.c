@@ -64,3 +64,28 @@ clgrad_allocator test_memory_allocator(test_memory *memory)
 {
     return (clgrad_allocator){ memory, counting_resize, counting_release };
 }
+
+clgrad_context *test_memory_context(test_memory *memory)
+{
+    const clgrad_allocator allocator = test_memory_allocator(memory);
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    clgrad_context *ctx = NULL;
+    options.allocator = &allocator;
+    ck_assert_int_eq(clgrad_context_create(&options, &ctx), CLGRAD_OK);
+    return ctx;
+}
+
+size_t test_refuse_each(test_memory *memory, clgrad_context *ctx, test_work work, void *user)
+{
+    const size_t live = memory->live;
+    for (size_t k = 1;; k++) {
+        memory->requests = 0, memory->fail_at = k;
+        const clgrad_status status = work(ctx, user);
+        const bool refused_one = memory->requests >= k;
+        memory->fail_at = 0;
+        ck_assert_msg(status == (refused_one ? CLGRAD_E_MEMORY : CLGRAD_OK), "allocation %zu: %s (%s)", k, clgrad_status_name(status),
+                      clgrad_error_text(ctx));
+        ck_assert_msg(memory->live == live, "allocation %zu leaves %zu blocks", k, memory->live - live);
+        if (!refused_one) return k - 1;
+    }
+}

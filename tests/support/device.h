@@ -18,3 +18,10 @@ typedef struct test_memory {
     bool persistent;
 } test_memory;
 clgrad_allocator test_memory_allocator(test_memory *memory);
+/* A context over that allocator. */
+clgrad_context *test_memory_context(test_memory *memory);
+
+/* Call `work` with its first, second, ... allocation refused until it needs no more: E_MEMORY each time and then OK, and no block
+ * more than before. Returns how many allocations it needs. */
+typedef clgrad_status (*test_work)(clgrad_context *ctx, void *user);
+size_t test_refuse_each(test_memory *memory, clgrad_context *ctx, test_work work, void *user);

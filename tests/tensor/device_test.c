@@ -236,12 +236,8 @@ START_TEST(every_refused_allocation_is_reported_and_nothing_leaks)
 {
     if (!test_device()) return;
     test_memory memory = { 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    clgrad_context *ctx;
+    clgrad_context *ctx = test_memory_context(&memory);
     clgrad_device *dev;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &ctx), CLGRAD_OK);
     ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
     ck_assert_int_eq(make_all(ctx, dev), CLGRAD_OK);
     size_t refusals = 0;

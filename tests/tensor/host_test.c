@@ -158,13 +158,9 @@ END_TEST
 
 START_TEST(arrays_hold_values_and_release)
 {
-    clgrad_context *ctx = NULL;
     clgrad_array array;
     test_memory memory = { 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &ctx), CLGRAD_OK);
+    clgrad_context *ctx = test_memory_context(&memory);
     ck_assert_int_eq(clgrad_array_create(ctx, CLGRAD_F16, CLGRAD_SHAPE(3, 5), &array), CLGRAD_OK);
     ck_assert_uint_eq(clgrad_array_bytes(&array), 30);
     clgrad_array_set(&array, 14, -2.5);
