@@ -7,6 +7,7 @@
 #include "clgrad/device.h"
 #include "clgrad/graph.h"
 #include "clgrad/io.h"
+#include "clgrad/measure.h"
 #include "clgrad/model.h"
 #include "clgrad/optim.h"
 #include "clgrad/schedule.h"

@@ -354,7 +354,7 @@ static char *finish_text(emitter *e)
     for (size_t i = 0; i < e->ir->num_params; i++) clgrad_text_append(&head, i ? ", k%zu = p.k%zu" : " const long k%zu = p.k%zu", i, i);
     clgrad_text_append(&head, ";\n");
     clgrad_ir_print_helpers(e->ir, e->l->width, &head);
-    clgrad_text_append(&head, "#define ARGUMENTS");
+    clgrad_text_append(&head, "#define ARGUMENTS ");
     clgrad_ir_print_arguments(e->ir, &head);
     clgrad_text_append(&head, "\n");
     if (e->text.data) clgrad_text_append_bytes(&head, e->text.data, e->text.bytes);
