@@ -53,6 +53,35 @@ CLGRAD_API clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor 
 CLGRAD_API clgrad_status clgrad_function_explain(const clgrad_function *f, char **text);
 CLGRAD_API void clgrad_function_text_release(clgrad_function *f, char **text);
 
+/* --- objectives --- */
+
+typedef struct clgrad_objective_options {
+    size_t struct_size;
+    size_t num_parameters; /* the model's first inputs */
+    double l1, l2;         /* adds l1 sum |p| + l2/2 sum p^2 over all parameters */
+    bool sum;              /* the sum over samples instead of the mean, without l1 and l2 */
+    const char *weights;   /* name of the input with sample weights */
+} clgrad_objective_options;
+
+#define CLGRAD_OBJECTIVE_OPTIONS_INIT { sizeof(clgrad_objective_options), 0, 0.0, 0.0, false, "weights" }
+
+/**
+ * A function of samples as one scalar graph: f = sum_i w_i loss_i / sum_i w_i + l1 sum |p| + l2/2 sum p^2.
+ *
+ * model  inputs: parameters, then data with samples at axis 0, and any scalars. Output 0 is what the loss looks at.
+ * loss   has an input named as the model's output 0; its other inputs are targets with samples at axis 0. Output 0: one loss
+ *        per sample, f32 [B].
+ *
+ * The result's inputs: the model's, the loss's others, then the weights, f32 [B]; its output is "f". A last batch that is not full is
+ * run with weights of 0. Sums over samples go by cells of 256 (docs/design.md, Sums).
+ *
+ * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  output and input of that name differ; the losses are not f32 [B].
+ * CLGRAD_E_ARG         num_parameters is larger than the model's number of inputs; the loss has no such input.
+ * CLGRAD_E_UNSUPPORTED a loss that couples samples: its value for one depends on others.
+ */
+CLGRAD_API clgrad_status clgrad_objective_create(const clgrad_graph *model, const clgrad_graph *loss,
+                                                 const clgrad_objective_options *options, clgrad_graph **out);
+
 /* --- operators --- */
 
 typedef struct clgrad_operator clgrad_operator;

@@ -6,6 +6,8 @@
 #include "graph/graph.h"
 #include "plan/plan.h"
 
+enum { CLGRAD_SAMPLE_CELL = 256 }; /* samples per cell of a sum over samples */
+
 /* A copy of g that has only the named outputs, in that order; inputs stay all and in order. */
 clgrad_status clgrad_graph_select(const clgrad_graph *g, size_t count, const size_t *outputs, clgrad_graph **out);
 

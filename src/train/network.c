@@ -26,16 +26,14 @@ static clgrad_node sum_samples(clgrad_graph *g, clgrad_node per_sample)
 
 /* --- one graph per purpose, joined by name --- */
 
-/* z, d.1, d.2 -> loss_sum */
+/* z, d.1 -> losses */
 static clgrad_status loss_graph(const clgrad_task *task, clgrad_context *ctx, int64_t batch, clgrad_graph **out)
 {
     clgrad_graph *g = NULL;
     CLGRAD_TRY(clgrad_graph_create(ctx, &g));
     const clgrad_node z = clgrad_input(g, "z", CLGRAD_F32, CLGRAD_SHAPE(batch, task->outputs));
     const clgrad_node y = clgrad_input(g, "d.1", target_type(task), target_shape(task, batch));
-    const clgrad_node w = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(batch));
-    const clgrad_node losses = task->loss->build(g, z, y);
-    return finish(&g, clgrad_output(g, "loss_sum", sum_samples(g, clgrad_mul(g, w, losses))), out);
+    return finish(&g, clgrad_output(g, "losses", task->loss->build(g, z, y)), out);
 }
 
 /* The model with its input named d.0, so that a front can stand before it. */
@@ -62,12 +60,16 @@ static clgrad_status model_graph(const clgrad_task *task, int64_t batch, bool tr
 clgrad_status clgrad_task_objective(const clgrad_task *task, int64_t batch, clgrad_graph **out)
 {
     *out = NULL;
-    clgrad_graph *links[2] = { NULL, NULL };
-    clgrad_status st = model_graph(task, batch, true, &links[0]);
-    if (st == CLGRAD_OK) st = loss_graph(task, links[0]->ctx, batch, &links[1]);
-    if (st == CLGRAD_OK) st = clgrad_graph_chain(links[0]->ctx, 2, links, out);
-    clgrad_graph_release(&links[0]);
-    clgrad_graph_release(&links[1]);
+    clgrad_graph *model = NULL, *loss = NULL;
+    clgrad_objective_options options = CLGRAD_OBJECTIVE_OPTIONS_INIT;
+    options.num_parameters = clgrad_model_num_parameters(task->model);
+    options.sum = true;
+    options.weights = "d.2";
+    clgrad_status st = model_graph(task, batch, true, &model);
+    if (st == CLGRAD_OK) st = loss_graph(task, model->ctx, batch, &loss);
+    if (st == CLGRAD_OK) st = clgrad_objective_create(model, loss, &options, out);
+    clgrad_graph_release(&model);
+    clgrad_graph_release(&loss);
     return st;
 }
 
@@ -121,7 +123,7 @@ static clgrad_node squared_errors(clgrad_graph *g, clgrad_node z, clgrad_node y)
     return clgrad_sum(g, clgrad_square(g, clgrad_sub(g, z, y)), CLGRAD_AXIS(1), false);
 }
 
-/* z, d.1, d.3, loss_sum -> sums */
+/* z, losses, d.1, d.2, d.3 -> sums */
 static clgrad_status sums_graph(const clgrad_task *task, clgrad_context *ctx, int64_t batch, clgrad_graph **out)
 {
     clgrad_graph *g = NULL;
@@ -129,7 +131,9 @@ static clgrad_status sums_graph(const clgrad_task *task, clgrad_context *ctx, in
     const clgrad_node z = clgrad_input(g, "z", CLGRAD_F32, CLGRAD_SHAPE(batch, task->outputs));
     const clgrad_node y = clgrad_input(g, "d.1", target_type(task), target_shape(task, batch));
     const clgrad_node real = clgrad_input(g, "d.3", CLGRAD_F32, CLGRAD_SHAPE(batch));
-    const clgrad_node loss = clgrad_input(g, "loss_sum", CLGRAD_F32, CLGRAD_SCALAR);
+    const clgrad_node losses = clgrad_input(g, "losses", CLGRAD_F32, CLGRAD_SHAPE(batch));
+    const clgrad_node weights = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(batch));
+    const clgrad_node loss = sum_samples(g, clgrad_mul(g, weights, losses));
     const clgrad_node each =
         task->classes ? clgrad_cast(g, hits(task, g, z, y, batch), CLGRAD_F32) : squared_errors(g, z, y);
     const clgrad_node metric = sum_samples(g, clgrad_mul(g, real, each));

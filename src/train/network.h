@@ -6,8 +6,6 @@
 #include "schedule/schedule.h"
 #include "train/dataset.h"
 
-enum { CLGRAD_SAMPLE_CELL = 256 };
-
 /* What the target means to the loss and to the metric. */
 typedef struct clgrad_task {
     clgrad_model *model;

@@ -6,4 +6,5 @@
 
 Suite *chain_suite(void);
 Suite *function_suite(void);
+Suite *objective_suite(void);
 Suite *operator_suite(void);
