@@ -188,7 +188,8 @@ static bool takes_epilogue(const decider *d, clgrad_node n)
 {
     const clgrad_plan *plan = d->plan;
     if (!plan->live[n] || plan->options.no_fusion || plan->plain[n]) return false;
-    return clgrad_plan_is_reduction(clgrad_at(d->g, n)->op) || family_of(d->g, n) == CLGRAD_PRODUCT;
+    if (family_of(d->g, n) == CLGRAD_PRODUCT) return plan->options.matmul != CLGRAD_VARIANT_CLBLAST; /* it only stores products */
+    return clgrad_plan_is_reduction(clgrad_at(d->g, n)->op);
 }
 
 static bool is_output(const clgrad_graph *g, clgrad_node n)

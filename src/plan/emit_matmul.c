@@ -57,8 +57,23 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
     return CLGRAD_OK;
 }
 
+/* CLBlast stores one dense product and nothing else. */
+static clgrad_status emit_clblast(clgrad_plan *plan, clgrad_launch *l)
+{
+    const clgrad_op_node *core = clgrad_at(plan->work, l->core);
+    const clgrad_place dense = clgrad_place_dense(l->root[0].place.value, &core->shape);
+    const bool plain = l->num_roots == 1 && l->root[0].node == l->core &&
+                       memcmp(dense.stride, l->root[0].place.stride, (size_t)core->shape.rank * sizeof *dense.stride) == 0;
+    if (!plain || !clgrad_clblast_can(plan->dev, &l->desc))
+        return clgrad_fail(plan->ctx, CLGRAD_E_UNSUPPORTED, "matmul: CLBlast is missing or cannot serve a product of the graph");
+    l->clblast = true;
+    snprintf(l->label, sizeof l->label, "clblast");
+    return CLGRAD_OK;
+}
+
 clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *l)
 {
+    if (plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return emit_clblast(plan, l);
     CLGRAD_TRY(describe(plan, l));
     l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + 2, sizeof(clgrad_buffer *));
     if (!l->bound) return CLGRAD_E_MEMORY;

@@ -77,6 +77,7 @@ typedef struct clgrad_launch {
     clgrad_matmul_desc desc;
     int32_t batch_slot[CLGRAD_MAX_RANK];
     int32_t operand_value[2];   /* COPY: destination, source */
+    bool clblast;               /* the product is CLBlast's; there is no kernel */
     clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text;
     clgrad_matmul_launch matmul;
     int64_t operand_offset[2];

@@ -165,7 +165,7 @@ static clgrad_status bind_operands(clgrad_plan *plan, clgrad_launch *l)
 
 static clgrad_status bind_launch(clgrad_plan *plan, clgrad_launch *l)
 {
-    if (l->kind == CLGRAD_LAUNCH_COPY) return CLGRAD_OK;
+    if (l->kind == CLGRAD_LAUNCH_COPY || l->clblast) return CLGRAD_OK; /* found when run */
     if (l->kind == CLGRAD_LAUNCH_MATMUL) CLGRAD_TRY(bind_operands(plan, l));
     bool changed = !l->params_set;
     for (size_t i = 0; i < l->ir.num_leaves; i++) {
@@ -343,12 +343,24 @@ static clgrad_status run_copy(const clgrad_plan *plan, const clgrad_launch *l)
     return clgrad_buffer_copy(dst, (size_t)to_offset * size, src, (size_t)from_offset * size, (size_t)to->count * size);
 }
 
+static clgrad_status run_clblast(const clgrad_plan *plan, const clgrad_launch *l)
+{
+    int64_t a_offset, b_offset, c_offset;
+    clgrad_buffer *a = value_buffer(plan, &plan->values[l->operand_value[0]], &a_offset);
+    clgrad_buffer *b = value_buffer(plan, &plan->values[l->operand_value[1]], &b_offset);
+    clgrad_buffer *c = value_buffer(plan, &plan->values[l->root[0].place.value], &c_offset);
+    clgrad_matmul_desc desc = l->desc;
+    desc.a_offset += a_offset, desc.b_offset += b_offset;
+    return clgrad_clblast_run(plan->dev, &desc, a, b, c, c_offset + l->root[0].place.offset);
+}
+
 clgrad_status clgrad_plan_run(clgrad_plan *plan)
 {
     if (!plan->bound) return clgrad_fail(plan->ctx, CLGRAD_E_ARG, "the plan is run before tensors are bound to it");
     for (size_t i = 0; i < plan->num_launches; i++) {
         const clgrad_launch *l = &plan->launches[i];
         if (l->kind == CLGRAD_LAUNCH_COPY) CLGRAD_TRY(run_copy(plan, l));
+        else if (l->clblast) CLGRAD_TRY(run_clblast(plan, l));
         else CLGRAD_TRY(clgrad_kernel_launch(l->kernel, l->dims, l->global, l->local, l->label));
     }
     return CLGRAD_OK;

@@ -1,6 +1,7 @@
 /* The matrix product templates alone, against a triple loop in C that follows the order of the sums word for word. */
 
 #include "plan/matmul.h"
+#include "plan_case.h"
 #include "plan_test.h"
 #include "support/device.h"
 #include "tensor/tensor.h"
@@ -443,6 +444,39 @@ START_TEST(clblast_says_what_it_cannot)
 }
 END_TEST
 
+START_TEST(plans_use_clblast_when_told)
+{
+    if (!test_device() || is_oclgrind()) return;
+    const clgrad_plan_options options = { .matmul = CLGRAD_VARIANT_CLBLAST };
+    plan_case c;
+    plan_case_begin(&c, 5);
+    const clgrad_node a = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(12, 20), -1, 1);
+    const clgrad_node b = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(7, 20), -1, 1);
+    plan_case_output(&c, clgrad_tanh(c.g, clgrad_matmul(c.g, a, b, false, true)));
+    clgrad_plan *plan = NULL;
+    const clgrad_status status = clgrad_plan_create(test_device(), c.g, &options, &plan);
+    if (status == CLGRAD_OK) {
+        char *text = NULL;
+        ck_assert_int_eq(clgrad_plan_explain(plan, &text), CLGRAD_OK);
+        ck_assert_ptr_nonnull(strstr(text, "clblast"));
+        clgrad_free(test_context(), text);
+        clgrad_array got = { 0 }, want = { 0 };
+        plan_case_run(&c, &options, &got);
+        ck_assert_int_eq(clgrad_ref_evaluate(c.g, c.inputs, &want, CLGRAD_REF_F64), CLGRAD_OK);
+        for (int64_t i = 0; i < 12 * 7; i++) ck_assert_double_eq_tol(clgrad_array_get(&got, i), clgrad_array_get(&want, i), 1e-5);
+        clgrad_array_release(test_context(), &got);
+        clgrad_array_release(test_context(), &want);
+    } else {
+        ck_assert_msg(status == CLGRAD_E_UNSUPPORTED, "%s", clgrad_error_text(test_context()));
+        fprintf(stderr, "skipped: no CLBlast\n");
+    }
+    clgrad_plan_release(&plan);
+    plan_case_output(&c, clgrad_matmul(c.g, clgrad_cast(c.g, a, CLGRAD_F16), clgrad_cast(c.g, b, CLGRAD_F16), false, true));
+    ck_assert_int_eq(clgrad_plan_create(test_device(), c.g, &options, &plan), CLGRAD_E_UNSUPPORTED);
+    plan_case_end(&c);
+}
+END_TEST
+
 START_TEST(products_that_cannot_be_are_refused)
 {
     if (!test_device()) return;
@@ -480,6 +514,7 @@ Suite *matmul_suite(void)
     tcase_add_test(tests, negative_controls);
     tcase_add_test(tests, clblast_within_its_bound);
     tcase_add_test(tests, clblast_says_what_it_cannot);
+    tcase_add_test(tests, plans_use_clblast_when_told);
     tcase_add_test(tests, products_that_cannot_be_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
