@@ -139,7 +139,7 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
 CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
                                                clgrad_event *const *wait, clgrad_event **event);
 
-/** Wait and read the value of f in the last step. CLGRAD_E_NOT_FINITE: updates stopped; the text names the update. */
+/** Wait and read the value of f, without l1 and l2, in the last step. CLGRAD_E_NOT_FINITE: updates stopped; the text names the update. */
 CLGRAD_API clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss);
 /** Tell the PLATEAU schedules a metric, smaller being better. */
 CLGRAD_API void clgrad_optimizer_report(clgrad_optimizer *opt, double metric);

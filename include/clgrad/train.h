@@ -90,7 +90,7 @@ typedef struct clgrad_train_result {
     int64_t parameters;
     uint64_t memory_bytes;       /* needed on the device */
     double seconds, samples_per_second; /* of this run, without set-up */
-    double train_loss, validation_loss, test_loss; /* mean loss over the whole set at the end; NAN where there is none */
+    double train_loss, validation_loss, test_loss; /* weighted mean over the whole set at the end, without l1 and l2; NAN: no set */
     double train_metric, validation_metric, test_metric;
     bool stopped_early;
     char digest[65];             /* SHA-256 over the parameters, hexadecimal */

@@ -32,7 +32,7 @@ typedef struct clgrad_checkpoint {
     const clgrad_run_state *state;
 } clgrad_checkpoint;
 
-/* Write path; a file there before becomes path.previous. digest gets the hexadecimal SHA-256 of the parameters to use. E_FILE:
+/* Write path (nothing when it is NULL); a file there before becomes path.previous. digest gets the hexadecimal SHA-256 of the parameters to use. E_FILE:
  * the files are as before. */
 clgrad_status clgrad_checkpoint_save(const clgrad_checkpoint *what, const char *path, char digest[65]);
 

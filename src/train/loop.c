@@ -3,8 +3,6 @@
 
 #include "train/trainer.h"
 
-enum { WINDOW = 32 };
-
 /* --- the order of an epoch --- */
 
 static clgrad_status shuffle(clgrad_trainer *t)
@@ -129,7 +127,7 @@ static clgrad_status run_batches(clgrad_trainer *t)
     CLGRAD_TRY(shuffle(t));
     while (t->state.offset < t->num_train && !done(t)) {
         CLGRAD_TRY(run_update(t));
-        if (t->state.window < WINDOW) continue;
+        if (t->state.window < t->window) continue;
         CLGRAD_TRY(close_window(t));
         if (!clgrad_trainer_report(t, false)) return interrupted(t);
     }

@@ -22,6 +22,8 @@ static clgrad_status load_data(clgrad_trainer *t, const clgrad_model_file *file)
     if (file) memory = (clgrad_data_memory){ 0, file->classes, file->fill };
     CLGRAD_TRY(clgrad_dataset_load(t->ctx, t->settings, &memory, CLGRAD_DATA_TRAIN, &t->data));
     if (!t->data.targets) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "%s: there are no targets to learn", t->settings->data_path);
+    if (t->settings->train_patience > 0 && clgrad_dataset_size(&t->data, CLGRAD_SUBSET_VALIDATION) == 0)
+        return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "train.patience needs a validation set: give data.validation a part of the samples");
     CLGRAD_TRY(clgrad_task_create(t->ctx, t->settings, &t->data, &t->task));
     if (!*t->settings->data_class_weights) return standardise(t);
     if (!t->task.classes) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "data.class_weights: the target is a number, not a class");
@@ -158,6 +160,15 @@ static clgrad_status create_optimizer(clgrad_trainer *t)
 
 /* --- all of it --- */
 
+/* Updates between two looks at the running loss: 32, or fewer where each is long (6 operations per parameter and sample). It goes by
+ * sizes alone, for the running loss is added up per window. */
+static int64_t window_of(const clgrad_trainer *t)
+{
+    const double cost = 6.0 * (double)t->result->parameters * (double)(t->settings->train_batch * t->settings->train_accumulate);
+    const double window = 2e9 / cost;
+    return window < 1 ? 1 : window > 32 ? 32 : (int64_t)window;
+}
+
 /* Parameters, gradient and data are known before anything is made; the optimizer adds its scratch to this. */
 static clgrad_status check_memory(clgrad_trainer *t)
 {
@@ -177,6 +188,7 @@ static clgrad_status create(clgrad_trainer *t)
     CLGRAD_TRY(check_memory(t));
     CLGRAD_TRY(create_optimizer(t));
     t->result->memory_bytes = t->opt->need_bytes;
+    t->window = window_of(t);
     CLGRAD_TRY(clgrad_resident_create(t->dev, &t->task, &t->data, &t->resident));
     CLGRAD_TRY(clgrad_evaluator_create(t->dev, &t->task, &t->data, &t->resident, t->params, &t->evaluator));
     t->state.best_loss = INFINITY;

@@ -6,11 +6,18 @@
 
 static double rate_of(const clgrad_trainer *t, double seconds) { return seconds > 0 ? (double)t->samples / seconds : 0.0; }
 
-clgrad_status clgrad_trainer_save(clgrad_trainer *t)
+static clgrad_status write_checkpoint(clgrad_trainer *t, const char *path)
 {
     const clgrad_checkpoint what = { .dev = t->dev, .config = t->config, .task = &t->task, .data = &t->data, .opt = t->opt,
                                      .best = t->has_best ? t->best : NULL, .mean = t->mean, .scale = t->scale, .state = &t->state };
-    CLGRAD_TRY(clgrad_checkpoint_save(&what, *t->settings->save ? t->settings->save : NULL, t->result->digest));
+    return clgrad_checkpoint_save(&what, path, t->result->digest);
+}
+
+static clgrad_status digest(clgrad_trainer *t) { return write_checkpoint(t, NULL); }
+
+clgrad_status clgrad_trainer_save(clgrad_trainer *t)
+{
+    CLGRAD_TRY(write_checkpoint(t, *t->settings->save ? t->settings->save : NULL));
     t->saved = true;
     return CLGRAD_OK;
 }
@@ -128,6 +135,7 @@ static clgrad_status run(clgrad_trainer *t, bool resume)
     const clgrad_status st = clgrad_trainer_run(t);
     fill_counters(t);
     CLGRAD_TRY(st);
+    if (!*t->result->digest) CLGRAD_TRY(digest(t)); /* a resumed training with nothing left to do */
     CLGRAD_TRY(evaluate_all(t));
     return clgrad_trainer_log(t, "end");
 }

@@ -31,7 +31,7 @@ typedef struct clgrad_trainer {
     clgrad_array *best;  /* by parameter; contents only when has_best */
     bool has_best;
 
-    int64_t num_train, steps_per_epoch, steps;
+    int64_t num_train, steps_per_epoch, steps, window;
     uint32_t *order, *permutation; /* the training set in this epoch's order; room for its making */
     int64_t order_epoch;           /* which epoch order stands for; -1: none */
     clgrad_run_state state;

@@ -27,6 +27,7 @@ START_TEST(what_does_not_fit_is_refused)
         { "optimizer.momentum=0.5", NULL, CLGRAD_E_CONFIG, "takes no momentum" },
         { "optimizer.name=momentum", "optimizer.momentum=1", CLGRAD_E_CONFIG, "momentum" },
         { "groups=[{\"match\": \"*\", \"frozen\": true}]", NULL, CLGRAD_E_CONFIG, "every parameter is frozen" },
+        { "train.patience=2", NULL, CLGRAD_E_CONFIG, "data.validation" },
         { "data.class_weights=1,2,3", NULL, CLGRAD_E_CONFIG, "2 numbers" },
         { "data.target=colour", NULL, CLGRAD_E_CONFIG, "colour" },
         { "data.limit=4", "data.test=0.9", CLGRAD_E_CONFIG, "no training samples" },
