@@ -25,7 +25,7 @@ static T clgrad_max_##T(T a, T b) { return ((a > b) | (a != a)) ? a : b; }      
 static T clgrad_min_##T(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
 
 #define CLGRAD_MATH_INT(I) CLGRAD_ORDER(I)                                                                                \
-static I clgrad_abs_##I(I a) { return a < 0 ? -a : a; }                                                                   \
+static I clgrad_abs_##I(I a) { return as_##I(abs(a)); }                                                                   \
 static I clgrad_sign_##I(I a) { return a > 0 ? (I)(1) : (a < 0 ? (I)(-1) : (I)(0)); }
 
 #define CLGRAD_SIMPLE(P, T, I) CLGRAD_ORDER(T)                                                                            \

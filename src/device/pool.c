@@ -74,7 +74,8 @@ static cl_int allocate(clgrad_device *dev, size_t bytes, cl_mem *out)
 static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
 {
     clgrad_pool *pool = &dev->pool;
-    if (take_pooled(pool, bytes, out)) return CLGRAD_OK;
+    /* Oclgrind takes memory that had another owner for never written, whatever is written to it: it gets fresh memory each time. */
+    if (!(dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) && take_pooled(pool, bytes, out)) return CLGRAD_OK;
     cl_int err = allocate(dev, bytes, out);
     if (err != CL_SUCCESS && pool->count > 0) {
         trim(dev);

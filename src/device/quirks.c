@@ -7,7 +7,7 @@ static const struct {
     unsigned quirks;
 } quirk_table[] = {
     /* Oclgrind's reports quote the program's source, which a binary has not. */
-    { "simulator", "oclgrind", NULL, NULL, CLGRAD_QUIRK_NO_TOUCH | CLGRAD_QUIRK_NO_BINARY },
+    { "simulator", "oclgrind", NULL, NULL, CLGRAD_QUIRK_NO_TOUCH | CLGRAD_QUIRK_NO_BINARY | CLGRAD_QUIRK_FILL_BY_WRITE },
     /* PoCL compiles every kernel once more, for any work-group size (0.06 to 0.6 s), and has a cache of its own from
      * which a program costs 18 ms; from ours 1 ms. */
     { "costly-binary", "portable computing language", NULL, NULL, CLGRAD_QUIRK_COSTLY_BINARY },

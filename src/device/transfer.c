@@ -121,6 +121,16 @@ clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, voi
 
 /* --- within the device ------------------------------------------------------------------------------------------------ */
 
+static clgrad_status fill_by_write(clgrad_buffer *buffer, size_t offset, size_t bytes, const void *pattern, size_t pattern_bytes)
+{
+    unsigned char *data = clgrad_alloc(buffer->dev->ctx, bytes, 1);
+    if (!data) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < bytes; i += pattern_bytes) memcpy(data + i, pattern, pattern_bytes);
+    const clgrad_status status = clgrad_buffer_write(buffer, offset, data, bytes);
+    clgrad_free(buffer->dev->ctx, data);
+    return status;
+}
+
 clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t bytes, const void *pattern,
                                  size_t pattern_bytes)
 {
@@ -131,6 +141,7 @@ clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t by
         return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "fill of %zu bytes at %zu with a pattern of %zu", bytes, offset,
                            pattern_bytes);
     if (bytes == 0) return CLGRAD_OK;
+    if (dev->record.quirks & CLGRAD_QUIRK_FILL_BY_WRITE) return fill_by_write(buffer, offset, bytes, pattern, pattern_bytes);
     const cl_int err =
         dev->cl.EnqueueFillBuffer(dev->queue, buffer->mem, pattern, pattern_bytes, offset, bytes, 0, NULL, NULL);
     return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clEnqueueFillBuffer", "a buffer");
