@@ -69,5 +69,9 @@ clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source 
 clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad_event *const *wait);
 /* An event that covers everything enqueued so far; event NULL does nothing. Also flushes. */
 clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **event);
+/* The same for a call that enqueues work before the mark and must not be refused memory after it: begin makes the event, end
+ * fills it, or releases it when the work before it failed (`status`, which is then returned). event NULL does nothing. */
+clgrad_status clgrad_device_mark_begin(clgrad_device *dev, clgrad_event **event);
+clgrad_status clgrad_device_mark_end(clgrad_device *dev, clgrad_status status, clgrad_event **event);
 
 bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */

@@ -73,23 +73,32 @@ clgrad_status clgrad_device_wait_for(clgrad_device *dev, size_t num_wait, clgrad
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **out)
+clgrad_status clgrad_device_mark_begin(clgrad_device *dev, clgrad_event **event)
 {
-    if (!out) return CLGRAD_OK;
-    *out = NULL;
+    if (!event) return CLGRAD_OK;
+    *event = NULL;
     CLGRAD_TRY(clgrad_device_check(dev));
-    clgrad_event *mark;
-    CLGRAD_TRY(clgrad_event_create(dev, &mark));
-    const char *call = "clEnqueueMarkerWithWaitList";
+    return clgrad_event_create(dev, event);
+}
+
+static clgrad_status enqueue_mark(clgrad_device *dev, clgrad_event *mark)
+{
     cl_int err = dev->cl.EnqueueMarkerWithWaitList(dev->queue, 0, NULL, &mark->event);
-    if (err == CL_SUCCESS) {
-        call = "clFlush";
-        err = dev->cl.Flush(dev->queue);
-    }
-    if (err != CL_SUCCESS) {
-        clgrad_event_release(&mark);
-        return clgrad_device_enqueue_failed(dev, err, call, "the queue");
-    }
-    *out = mark;
-    return CLGRAD_OK;
+    if (err != CL_SUCCESS) return clgrad_device_enqueue_failed(dev, err, "clEnqueueMarkerWithWaitList", "the queue");
+    err = dev->cl.Flush(dev->queue);
+    return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_enqueue_failed(dev, err, "clFlush", "the queue");
+}
+
+clgrad_status clgrad_device_mark_end(clgrad_device *dev, clgrad_status status, clgrad_event **event)
+{
+    if (!event) return status;
+    if (!status) status = enqueue_mark(dev, *event);
+    if (status) clgrad_event_release(event);
+    return status;
+}
+
+clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **event)
+{
+    CLGRAD_TRY(clgrad_device_mark_begin(dev, event));
+    return clgrad_device_mark_end(dev, CLGRAD_OK, event);
 }

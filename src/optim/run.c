@@ -87,9 +87,10 @@ clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const 
                                        .last = opt->accumulated + 1 == parts,
                                        .fresh_metric = true };
     CLGRAD_TRY(clgrad_device_wait_for(opt->dev, num_wait, wait));
-    CLGRAD_TRY(clgrad_optimizer_run(opt, &batch));
-    opt->accumulated = batch.last ? 0 : opt->accumulated + 1;
-    return clgrad_device_mark(opt->dev, event);
+    CLGRAD_TRY(clgrad_device_mark_begin(opt->dev, event));
+    const clgrad_status status = clgrad_optimizer_run(opt, &batch);
+    if (status == CLGRAD_OK) opt->accumulated = batch.last ? 0 : opt->accumulated + 1;
+    return clgrad_device_mark_end(opt->dev, status, event);
 }
 
 clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss)

@@ -103,13 +103,14 @@ static clgrad_status gather_outputs(clgrad_function *f, clgrad_tensor *const *ou
     return CLGRAD_OK;
 }
 
+/* All that can be refused for want of memory comes before the first launch. */
 static clgrad_status enqueue(clgrad_function *f, clgrad_tensor *const *inputs, size_t num_wait,
                              clgrad_event *const *wait, clgrad_event **event)
 {
     CLGRAD_TRY(clgrad_plan_bind(f->plan, inputs, f->outputs));
     CLGRAD_TRY(clgrad_device_wait_for(f->dev, num_wait, wait));
-    CLGRAD_TRY(clgrad_plan_run(f->plan));
-    return clgrad_device_mark(f->dev, event);
+    CLGRAD_TRY(clgrad_device_mark_begin(f->dev, event));
+    return clgrad_device_mark_end(f->dev, clgrad_plan_run(f->plan), event);
 }
 
 clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor *const *inputs, clgrad_tensor **outputs,

@@ -233,15 +233,21 @@ static clgrad_status check_vector(const clgrad_operator *op, const half *h, clgr
     return CLGRAD_OK;
 }
 
-/* Outputs that no direction reaches (zero, for a linear map) were computed with the point. */
-static clgrad_status copy_known_outputs(half *h, clgrad_tensor **out)
+/* Outputs that no direction reaches (zero, for a linear map) were computed with the point: they come first in kept. */
+static clgrad_status make_known_outputs(const half *h, clgrad_tensor **out)
 {
     for (size_t i = 0, k = 0; i < h->num_out; i++) {
         if (!h->output_known[i]) continue;
-        clgrad_tensor *kept = h->kept[k++];
+        const clgrad_tensor *kept = h->kept[k++];
         if (!out[i]) CLGRAD_TRY(clgrad_tensor_create(clgrad_tensor_device(kept), kept->dtype, kept->shape, &out[i]));
-        CLGRAD_TRY(clgrad_tensor_copy(out[i], kept));
     }
+    return CLGRAD_OK;
+}
+
+static clgrad_status copy_known_outputs(const half *h, clgrad_tensor **out)
+{
+    for (size_t i = 0, k = 0; i < h->num_out; i++)
+        if (h->output_known[i]) CLGRAD_TRY(clgrad_tensor_copy(out[i], h->kept[k++]));
     return CLGRAD_OK;
 }
 
@@ -271,9 +277,13 @@ static clgrad_status apply_half(const clgrad_operator *op, half *h, clgrad_tenso
     memcpy(given, out, h->num_out * sizeof *given);
 
     clgrad_status st = clgrad_device_wait_for(op->dev, num_wait, wait);
-    if (st == CLGRAD_OK) st = call_unknown(h, v, out);
-    if (st == CLGRAD_OK) st = copy_known_outputs(h, out);
-    if (st == CLGRAD_OK) st = clgrad_device_mark(op->dev, event);
+    if (st == CLGRAD_OK) st = make_known_outputs(h, out);
+    if (st == CLGRAD_OK) st = clgrad_device_mark_begin(op->dev, event);
+    if (st == CLGRAD_OK) {
+        st = call_unknown(h, v, out);
+        if (st == CLGRAD_OK) st = copy_known_outputs(h, out);
+        st = clgrad_device_mark_end(op->dev, st, event);
+    }
     for (size_t i = 0; st != CLGRAD_OK && i < h->num_out; i++)
         if (!given[i]) clgrad_tensor_release(&out[i]);
     clgrad_free(ctx, given);

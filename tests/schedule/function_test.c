@@ -7,10 +7,10 @@
 enum { N = 1000 };
 
 /* y = a x + b, s = sum y */
-static clgrad_graph *affine(void)
+static clgrad_graph *affine(clgrad_context *ctx)
 {
     clgrad_graph *g = NULL;
-    ck_ok(clgrad_graph_create(test_context(), &g));
+    ck_ok(clgrad_graph_create(ctx, &g));
     const clgrad_node x = clgrad_input(g, "x", CLGRAD_F32, CLGRAD_SHAPE(N)), a = clgrad_input(g, "a", CLGRAD_F32, CLGRAD_SCALAR);
     const clgrad_node y = clgrad_offset(g, clgrad_mul(g, a, x), 1);
     ck_ok(clgrad_output(g, "x", y));
@@ -45,7 +45,7 @@ START_TEST(calls_write_and_create_outputs)
 {
     clgrad_device *dev = test_device();
     if (!dev) return;
-    clgrad_graph *g = affine();
+    clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
     clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
     options.no_fusion = _i == 1;
@@ -68,7 +68,7 @@ START_TEST(donated_inputs_hold_the_next_value)
 {
     clgrad_device *dev = test_device();
     if (!dev) return;
-    clgrad_graph *g = affine();
+    clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
     ck_ok(clgrad_function_create_updating(dev, g, &f));
     clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { in[0], NULL };
@@ -83,7 +83,7 @@ START_TEST(operands_that_do_not_fit)
 {
     clgrad_device *dev = test_device();
     if (!dev) return;
-    clgrad_graph *g = affine();
+    clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
     clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
     options.struct_size = 1;
@@ -103,11 +103,46 @@ START_TEST(operands_that_do_not_fit)
 }
 END_TEST
 
+/* A positive status means that nothing changed, also where an input is overwritten and an event is wanted at the end. */
+START_TEST(refused_memory_enqueues_nothing)
+{
+    if (!test_device()) return;
+    test_memory memory = { 0 };
+    clgrad_context *ctx = test_memory_context(&memory);
+    clgrad_device *dev = NULL;
+    ck_ok(clgrad_device_open(ctx, NULL, &dev));
+    clgrad_graph *g = affine(ctx);
+    clgrad_function *f = NULL;
+    clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
+    options.donated = (const uint32_t[]){ 1, 0 };
+    ck_ok(clgrad_function_create(dev, g, &options, &f));
+    clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *room[] = { scalar(dev, 0), scalar(dev, 0) };
+    clgrad_tensor_release(&room[0]), clgrad_tensor_release(&room[1]); /* the pool has grown: each try asks alike */
+    size_t k = 0;
+    for (clgrad_status status = CLGRAD_E_MEMORY; status != CLGRAD_OK;) {
+        clgrad_tensor *out[] = { in[0], NULL };
+        clgrad_event *event = NULL;
+        memory.fail_at = memory.requests + ++k;
+        status = clgrad_function_call(f, in, out, 0, NULL, &event);
+        memory.fail_at = 0;
+        ck_assert_msg(status == CLGRAD_OK || status == CLGRAD_E_MEMORY, "%s", clgrad_error_text(ctx));
+        ck_assert_float_eq(element(in[0], 7), status == CLGRAD_OK ? 15 : 7);
+        ck_assert((event != NULL) == (status == CLGRAD_OK) && (out[1] != NULL) == (status == CLGRAD_OK));
+        clgrad_event_release(&event), clgrad_tensor_release(&out[1]);
+    }
+    ck_assert_uint_gt(k, 3); /* the output, its buffer, the event */
+    clgrad_tensor_release(&in[0]), clgrad_tensor_release(&in[1]);
+    clgrad_function_release(&f), clgrad_graph_release(&g);
+    clgrad_device_release(&dev), clgrad_context_release(&ctx);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 START_TEST(broken_graphs_are_refused)
 {
     clgrad_device *dev = test_device();
     if (!dev) return;
-    clgrad_graph *g = affine();
+    clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
     clgrad_input(g, "x", CLGRAD_F32, CLGRAD_SCALAR); /* the name is taken */
     ck_assert_int_eq(clgrad_function_create(dev, g, NULL, &f), CLGRAD_E_ARG);
@@ -120,7 +155,7 @@ START_TEST(functions_explain_themselves)
 {
     clgrad_device *dev = test_device();
     if (!dev) return;
-    clgrad_graph *g = affine();
+    clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
     char *text = NULL;
     ck_ok(clgrad_function_create(dev, g, NULL, &f));
@@ -141,6 +176,7 @@ Suite *function_suite(void)
     tcase_add_loop_test(tests, calls_write_and_create_outputs, 0, 2);
     tcase_add_test(tests, donated_inputs_hold_the_next_value);
     tcase_add_test(tests, operands_that_do_not_fit);
+    tcase_add_test(tests, refused_memory_enqueues_nothing);
     tcase_add_test(tests, broken_graphs_are_refused);
     tcase_add_test(tests, functions_explain_themselves);
     tcase_set_timeout(tests, 60);
