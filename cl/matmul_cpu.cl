@@ -21,7 +21,7 @@
 #define MM_J j
 #endif
 #define MM_UNROLL _Pragma("unroll")
-#define MM_INLINE __attribute__((always_inline)) inline /* a real call would keep the tile in memory: a third of the speed */
+#define MM_INLINE static inline __attribute__((always_inline)) /* a real call would keep the tile in memory: a third of the speed */
 #define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < MM_VECTORS; v++)
 
 #if MM_PACK

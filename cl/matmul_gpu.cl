@@ -12,7 +12,7 @@
 #define MM_B_LINE (MM_B_ALONG_Q ? MM_DEPTH : MM_BLOCK_J)
 #define MM_ITEMS (MM_ITEMS_I * MM_ITEMS_J)
 #define MM_UNROLL _Pragma("unroll")
-#define MM_INLINE __attribute__((always_inline)) inline
+#define MM_INLINE static inline __attribute__((always_inline))
 #define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int s = 0; s < MM_COLUMNS; s++)
 
 /* One step of q. Work-items take every MM_ITEMS_I-th row and MM_ITEMS_J-th column, so that neighbours touch neighbouring memory. */

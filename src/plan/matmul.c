@@ -33,7 +33,7 @@ static const char params_text[] =
     "#endif\n"
     "} mm_params;\n"
     "#if MM_RANK\n"
-    "inline long mm_start(long at, const long *dims, const long *strides, long z)\n"
+    "static long mm_start(long at, const long *dims, const long *strides, long z)\n"
     "{\n"
     "    for (int d = MM_RANK - 1; d >= 0; d--) {\n"
     "        const long above = z / dims[d];\n"
