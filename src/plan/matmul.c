@@ -199,6 +199,16 @@ static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
     return f->depth * line * scalar <= (int64_t)info->local_bytes;
 }
 
+/* llvmpipe leaves every loop of a work-item once they have made 65,535 turns in all, and says nothing. There the CPU form gives each
+ * group one tile, and a chain that is still too long is refused. */
+static bool loops_break_off(const clgrad_device_info *info) { return strstr(info->quirks, "short-loops") != NULL; }
+
+static int64_t most_turns(const clgrad_matmul_desc *d, const form *f)
+{
+    const int64_t tile = f->rows * f->columns;
+    return f->gpu ? divide_up(d->k, f->depth) * (2 * f->depth + f->rows + f->columns) + tile : d->k * (f->columns + 1) + 2 * tile;
+}
+
 static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, form *f)
 {
     const clgrad_device_info *info = clgrad_device_get_info(dev);
@@ -210,6 +220,8 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
     f->gpu = options->matmul == CLGRAD_VARIANT_GPU ||
              (options->matmul == CLGRAD_VARIANT_AUTO && (info->kind != CLGRAD_DEVICE_CPU || info->float_width < 2));
     const bool fits = f->gpu ? decide_gpu(d, info, options, f) : decide_cpu(d, info, options, f);
+    if (fits && loops_break_off(info) && most_turns(d, f) > 60000)
+        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a sum over %lld terms is longer than '%s' can loop", (long long)d->k, info->name);
     if (fits) return CLGRAD_OK;
     return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a tile of %lld x %lld and cells of %lld exceed %llu bytes of local memory",
                        (long long)f->rows, (long long)f->columns, (long long)f->cell, (unsigned long long)info->local_bytes);
@@ -253,6 +265,7 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
         const int64_t groups = divide_up(d->n, p->columns) * divide_up(d->m, p->rows) * divide_up(p->num_batches, p->batches);
         if (groups < 2 * (int64_t)info->compute_units) p->rows = min_i64(p->rows, max_i64(share(p->rows, f->rows, &parts), 8 * f->rows));
     }
+    if (loops_break_off(info)) p->rows = f->rows, p->columns = f->columns, p->batches = 1;
     out->dims = 3;
     out->global[0] = (size_t)divide_up(d->n, p->columns); /* groups that read the same rows run near each other */
     out->global[1] = (size_t)divide_up(d->m, p->rows);
