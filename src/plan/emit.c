@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, ITEMS_PER_UNIT = 4, GPU_GROUP = 64 };
+enum { WORK_PER_ITEM = 16384, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000 };
 
 typedef struct emitter {
     clgrad_plan *plan;
@@ -119,7 +119,7 @@ static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
  * elements' turns and some 350 of its own (lanes, halvings). */
 static int64_t most_units(int64_t work)
 {
-    const int64_t turns = 60000, units = turns / ((work > 0 ? work : 1) + 400);
+    const int64_t units = MOST_TURNS / ((work > 0 ? work : 1) + 400);
     return units > 0 ? units : 1;
 }
 
@@ -138,6 +138,9 @@ static void spread(emitter *e, int64_t total, int64_t work)
         if (items > total) items = total;
     }
     int64_t per = total > 0 ? ceil_div(total, items) : 1;
+    if (strstr(info->quirks, "short-loops") && work > MOST_TURNS)
+        e->ir->status = clgrad_fail(e->plan->ctx, CLGRAD_E_UNSUPPORTED, "a sum over %lld terms is longer than '%s' can loop",
+                                    (long long)work, info->name);
     if (strstr(info->quirks, "short-loops") && per > most_units(work)) per = most_units(work);
     define_param(e, "TOTAL", total);
     define_param(e, "PER", per);
@@ -384,7 +387,7 @@ clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *l)
     templates[l->kind].emit(&e);
     if (e.ir->status == CLGRAD_OK) l->preamble = finish_text(&e);
     clgrad_text_release(&e.text);
-    if (!l->preamble) return CLGRAD_E_MEMORY;
+    if (!l->preamble) return e.ir->status != CLGRAD_OK ? e.ir->status : CLGRAD_E_MEMORY;
 
     clgrad_kernel_source source = { .file = templates[l->kind].file, .preamble = l->preamble, .name = templates[l->kind].name,
                                     .with_math = clgrad_ir_needs_math(&l->ir) };
