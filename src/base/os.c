@@ -202,6 +202,8 @@ double clgrad_os_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+void clgrad_os_pause(void) { nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); }
+
 void *clgrad_os_library(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 
 bool clgrad_os_symbol(void *library, const char *name, void *function)

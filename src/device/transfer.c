@@ -1,5 +1,6 @@
 /* Moving bytes: host to device, device to host, within the device. */
 
+#include "base/os.h"
 #include "device/cl_device.h"
 
 /* Past this, a write waits for earlier ones rather than hold more copies; a single larger one is not copied but waited for. */
@@ -38,12 +39,26 @@ static void settle_staged(clgrad_device *dev)
     if (done) memmove(dev->staged, dev->staged + done, dev->num_staged * sizeof *dev->staged);
 }
 
+/* Whether nothing reads the copies any more. A device that failed is not waited for without end. */
+static bool staged_have_ended(clgrad_device *dev)
+{
+    if (dev->num_staged == 0 || !clgrad_device_is_ours(dev)) return true;
+    if (!dev->lost && dev->cl.Finish(dev->queue) == CL_SUCCESS) return true;
+    const double give_up = clgrad_os_seconds() + 1;
+    while (dev->num_staged > 0 && clgrad_os_seconds() < give_up) {
+        settle_staged(dev);
+        clgrad_os_pause();
+    }
+    return dev->num_staged == 0;
+}
+
+/* A driver that was lost may still read a copy: then the memory is left to it, since taking it away could bring the process down. */
 void clgrad_staged_release(clgrad_device *dev)
 {
-    if (dev->num_staged && clgrad_device_is_ours(dev) && !dev->lost) dev->cl.Finish(dev->queue);
+    const bool ended = staged_have_ended(dev);
     for (size_t i = 0; i < dev->num_staged; i++) {
         if (clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(dev->staged[i].event);
-        clgrad_free(dev->ctx, dev->staged[i].data);
+        if (ended) clgrad_free(dev->ctx, dev->staged[i].data);
     }
     clgrad_free(dev->ctx, dev->staged);
     dev->staged = NULL, dev->num_staged = dev->staged_capacity = dev->staged_bytes = 0;
