@@ -89,7 +89,7 @@ typedef struct clgrad_train_result {
     int64_t epochs, steps, samples; /* done; training samples in the set */
     int64_t parameters;
     uint64_t memory_bytes;       /* needed on the device */
-    double seconds, samples_per_second; /* of this run, without set-up */
+    double seconds, samples_per_second; /* of this run, from the end of its first update on: before it, programs are built */
     double train_loss, validation_loss, test_loss; /* weighted mean over the whole set at the end, without l1 and l2; NAN: no set */
     double train_metric, validation_metric, test_metric;
     bool stopped_early;

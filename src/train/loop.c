@@ -3,6 +3,8 @@
 
 #include "train/trainer.h"
 
+#include "base/os.h"
+
 /* --- the order of an epoch --- */
 
 static clgrad_status shuffle(clgrad_trainer *t)
@@ -86,6 +88,15 @@ static clgrad_status settle_all(clgrad_trainer *t)
 
 /* --- one update --- */
 
+/* Drivers finish compiling at the first launch of a kernel, so the first update is waited for and left out of the speed. */
+static clgrad_status start_clock(clgrad_trainer *t)
+{
+    CLGRAD_TRY(clgrad_device_finish(t->dev));
+    t->untimed = t->samples;
+    t->started = clgrad_os_seconds();
+    return CLGRAD_OK;
+}
+
 static clgrad_status run_update(clgrad_trainer *t)
 {
     const int64_t batch = t->settings->train_batch, first = t->state.offset;
@@ -108,7 +119,7 @@ static clgrad_status run_update(clgrad_trainer *t)
     t->state.window++;
     t->window_weight += weight;
     t->samples += end - first;
-    return CLGRAD_OK;
+    return t->untimed == 0 ? start_clock(t) : CLGRAD_OK;
 }
 
 static clgrad_status interrupted(clgrad_trainer *t)

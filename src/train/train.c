@@ -4,7 +4,7 @@
 
 #include "base/os.h"
 
-static double rate_of(const clgrad_trainer *t, double seconds) { return seconds > 0 ? (double)t->samples / seconds : 0.0; }
+static double rate_of(const clgrad_trainer *t, double seconds) { return seconds > 0 ? (double)(t->samples - t->untimed) / seconds : 0.0; }
 
 static clgrad_status write_checkpoint(clgrad_trainer *t, const char *path)
 {

@@ -39,8 +39,8 @@ typedef struct clgrad_trainer {
     size_t next_late;
     double window_weight;
 
-    double started, last_progress;
-    int64_t samples; /* of this run */
+    double started, last_progress; /* started: when the first update of this run had ended */
+    int64_t samples, untimed; /* of this run; those of its first update */
     double epoch_loss, validation_loss, validation_metric;
     bool saved; /* the file holds this very state */
 } clgrad_trainer;
