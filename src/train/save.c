@@ -44,6 +44,17 @@ static clgrad_status add_tensor(save *s, const char *name, clgrad_tensor *tensor
     return add_array(s, name, array);
 }
 
+/* A runaway update may leave such values behind one loss that was still finite: they must not take the good file's place. */
+static clgrad_status check_finite(const save *s, const char *name, const clgrad_array *array)
+{
+    const float *values = array->data;
+    for (int64_t i = 0; i < clgrad_shape_count(&array->shape); i++)
+        if (!isfinite(values[i]))
+            return clgrad_fail(s->ctx, CLGRAD_E_NOT_FINITE, "parameter '%s' became NaN or infinite by step %lld; nothing was saved", name,
+                               (long long)clgrad_optimizer_updates(s->what->opt));
+    return CLGRAD_OK;
+}
+
 static clgrad_status add_states(save *s, size_t parameter, const char *name)
 {
     const char *state = NULL;
@@ -63,6 +74,7 @@ static clgrad_status add_parameters(save *s, clgrad_sha256 *hash)
         char current[160];
         snprintf(current, sizeof current, "%s%s", what->best ? "train." : "", name);
         CLGRAD_TRY(add_tensor(s, current, clgrad_optimizer_parameter(what->opt, i)));
+        CLGRAD_TRY(check_finite(s, name, &s->kept[s->num_kept - 1]));
         if (what->best) CLGRAD_TRY(add_array(s, name, &what->best[i]));
         const clgrad_array *used = what->best ? &what->best[i] : &s->kept[s->num_kept - 1];
         clgrad_sha256_add(hash, used->data, clgrad_array_bytes(used));

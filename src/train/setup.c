@@ -2,6 +2,8 @@
 
 #include "train/trainer.h"
 
+#include "base/os.h"
+
 /* --- host side --- */
 
 static clgrad_status standardise(clgrad_trainer *t)
@@ -195,10 +197,35 @@ static clgrad_status create(clgrad_trainer *t)
     return CLGRAD_OK;
 }
 
+static void compare_arithmetic(const clgrad_trainer *t, const clgrad_model_file *file)
+{
+    const char *before = clgrad_safetensors_metadata(file->file, "arithmetic");
+    if (before && strcmp(before, t->result->arithmetic) != 0)
+        clgrad_log_line(t->ctx, CLGRAD_LOG_WARNING, "train", "%s was trained with other arithmetic (%s; here: %s): the bits will not be "
+                        "those of an uninterrupted run", file->path, before, t->result->arithmetic);
+}
+
+/* A place that cannot be written shall show before the work, not after it. */
+static clgrad_status check_place(const clgrad_trainer *t)
+{
+    const char *path = t->settings->save, *slash = strrchr(path, '/');
+    if (!slash || slash == path) return CLGRAD_OK;
+    char *directory = clgrad_strdup(t->ctx, path);
+    if (!directory) return CLGRAD_E_MEMORY;
+    directory[slash - path] = '\0';
+    const int dir = clgrad_os_dir_open(directory);
+    const clgrad_status st =
+        dir >= 0 ? CLGRAD_OK : clgrad_fail(t->ctx, CLGRAD_E_FILE, "save: there is no directory %s to write to", directory);
+    clgrad_os_dir_close(dir);
+    clgrad_free(t->ctx, directory);
+    return st;
+}
+
 static clgrad_status resume_from(clgrad_trainer *t, const char *path)
 {
     clgrad_model_file file;
     CLGRAD_TRY(clgrad_model_file_open(t->ctx, path, &file));
+    compare_arithmetic(t, &file);
     clgrad_status st = load_data(t, &file);
     if (st == CLGRAD_OK) st = create(t);
     if (st == CLGRAD_OK)
@@ -211,6 +238,7 @@ static clgrad_status resume_from(clgrad_trainer *t, const char *path)
 clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume)
 {
     if (resume && !*t->settings->save) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "save is not set: there is nothing to resume from");
+    CLGRAD_TRY(check_place(t));
     if (resume) return resume_from(t, t->settings->save);
     CLGRAD_TRY(load_data(t, NULL));
     return create(t);

@@ -2,6 +2,7 @@
 
 #include "train/fixture.h"
 
+#include "base/os.h"
 #include "clgrad/io.h"
 
 #include <stdio.h>
@@ -97,6 +98,20 @@ START_TEST(a_runaway_loss_ends_with_the_last_good_file)
 }
 END_TEST
 
+/* One update, after a loss that was finite: what it leaves is not saved. */
+START_TEST(parameters_that_are_not_finite_are_not_saved)
+{
+    if (!test_device()) return;
+    clgrad_config *config = clouds("optimizer.lr=1e30", "optimizer.l1=1e30");
+    train_set(config, "train.batch=60");
+    train_set(config, "train.epochs=1");
+    train_set_path(config, "save", train_path("model"));
+    train_expect(clgrad_train(test_device(), config, false, NULL, NULL), CLGRAD_E_NOT_FINITE, "parameter '0.weight'");
+    ck_assert(!clgrad_os_exists(train_path("model")));
+    clgrad_config_release(&config);
+}
+END_TEST
+
 START_TEST(files_that_are_no_models)
 {
     if (!test_device()) return;
@@ -134,6 +149,7 @@ Suite *misuse_suite(void)
     tcase_add_test(tests, class_weights_need_classes);
     tcase_add_test(tests, more_memory_than_there_is);
     tcase_add_test(tests, a_runaway_loss_ends_with_the_last_good_file);
+    tcase_add_test(tests, parameters_that_are_not_finite_are_not_saved);
     tcase_add_test(tests, files_that_are_no_models);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
