@@ -232,8 +232,8 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
 /* One group below about 10 us of work: waking a second thread costs more. Else a few groups a compute unit, for balance. */
 static int64_t count_groups(const clgrad_matmul_desc *d, uint32_t compute_units)
 {
-    const double flops = 2.0 * (double)d->m * (double)d->n * (double)max_i64(d->k, 1) * (double)count_batches(d);
-    const double bytes = (double)(d->m * d->k + d->k * d->n + d->m * d->n) * 4.0 * (double)count_batches(d);
+    const double m = (double)d->m, n = (double)d->n, k = (double)max_i64(d->k, 1), batches = (double)count_batches(d);
+    const double flops = 2 * m * n * k * batches, bytes = 4 * (m * k + k * n + m * n) * batches;
     const double us = flops / 200e3 + bytes / 50e3;
     return us < 10.0 ? 1 : (int64_t)compute_units * 8;
 }
