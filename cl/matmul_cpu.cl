@@ -5,12 +5,11 @@
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
- *         of cells; MM_SWAP: 1 when lanes run over i; MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector
+ *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector
  *         where there is one; mm_params, mm_a_start, mm_b_start
  * launch  one work-item a group; group (columns, rows, batches) covers mm.columns, mm.rows, mm.batches of them
  * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
  * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */
-#define MM_WIDTH (MM_LANES * MM_VECTORS)
 #if MM_SWAP /* the product was transposed: its operands and indices trade places */
 #define MM_OPERANDS global const MM_B_TYPE *restrict b, global const MM_A_TYPE *restrict a
 #define MM_I j
@@ -22,11 +21,11 @@
 #endif
 #define MM_UNROLL _Pragma("unroll")
 #define MM_INLINE static inline __attribute__((always_inline)) /* a real call would keep the tile in memory: a third of the speed */
-#define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < MM_VECTORS; v++)
+#define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < vectors; v++)
 
 #if MM_PACK
 typedef local const MM_VECTOR *mm_panel;
-#define MM_B_STEP MM_VECTORS
+#define MM_B_STEP vectors
 #define MM_B(q, v) (q)[v]
 #else
 typedef global const MM_B_TYPE *mm_panel;
@@ -35,15 +34,10 @@ typedef global const MM_B_TYPE *mm_panel;
 #endif
 
 MM_INLINE void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long count,
-                          const mm_params *mm)
+                             int vectors, const mm_params *mm)
 {
     for (long q = 0; q < count; q++, a += MM_A_COL, b += MM_B_STEP) {
-        MM_VECTOR row[MM_VECTORS];
-        MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) row[v] = MM_B(b, v);
-        MM_UNROLL for (int r = 0; r < MM_ROWS; r++) {
-            const MM_VECTOR x = (MM_VECTOR)(MM_LOAD_A(a + r * MM_A_ROW));
-            MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) acc[r][v] = MULADD(x, row[v], acc[r][v]);
-        }
+        MM_EACH acc[r][v] = MULADD((MM_VECTOR)(MM_LOAD_A(a + r * MM_A_ROW)), MM_B(b, v), acc[r][v]);
     }
 }
 
@@ -71,38 +65,38 @@ MM_INLINE void mm_transpose(MM_VECTOR *square)
 #endif
 
 #if MM_PACK
-MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, const mm_params *mm)
+MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, int vectors, const mm_params *mm)
 {
     long q = 0;
 #if MM_PACK == 1
     for (; q < count; q++)
-        MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) panel[q * MM_VECTORS + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
+        MM_UNROLL for (int v = 0; v < vectors; v++) panel[q * vectors + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
 #elif MM_PACK == 2
     for (; q < count && count >= MM_LANES; q += MM_LANES)
-        for (int v = 0; v < MM_VECTORS; v++) {
+        for (int v = 0; v < vectors; v++) {
             const long top = min(q, count - MM_LANES);
             MM_VECTOR square[MM_LANES];
             MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + top + (v * MM_LANES + l) * mm->b_col);
             mm_transpose(square);
-            MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(top + l) * MM_VECTORS + v] = square[l];
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(top + l) * vectors + v] = square[l];
         }
 #endif
     for (; q < count; q++)
-        for (int l = 0; l < MM_WIDTH; l++)
-            ((local MM_SCALAR *)panel)[q * MM_WIDTH + l] = MM_LOAD_B(b + q * mm->b_row + l * mm->b_col);
+        for (int l = 0; l < vectors * MM_LANES; l++)
+            ((local MM_SCALAR *)panel)[q * vectors * MM_LANES + l] = MM_LOAD_B(b + q * mm->b_row + l * mm->b_col);
 }
 #endif
 
 #if MM_CELL
 /* A binary counter: level l holds the sum of 2^l neighbouring cells; cell number c joins what is full. */
-MM_INLINE void mm_push(local MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong c)
+MM_INLINE void mm_push(local MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong c, int vectors)
 {
     for (; c & 1; c >>= 1, levels += MM_ROWS * MM_VECTORS) MM_EACH acc[r][v] = levels[r * MM_VECTORS + v] + acc[r][v];
     MM_EACH levels[r * MM_VECTORS + v] = acc[r][v];
 }
 
 /* The sum of all cells, from what the counter holds: odd ones pass through to the next level. */
-MM_INLINE void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong cells)
+MM_INLINE void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_VECTORS], ulong cells, int vectors)
 {
     for (; !(cells & 1); cells >>= 1) levels += MM_ROWS * MM_VECTORS;
     MM_EACH acc[r][v] = levels[r * MM_VECTORS + v];
@@ -113,27 +107,30 @@ MM_INLINE void mm_fold(local const MM_VECTOR *levels, MM_VECTOR acc[MM_ROWS][MM_
 }
 #endif
 
-/* Steps q0 to q1 of one tile; true when acc holds the whole sum. */
-MM_INLINE bool mm_advance(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long q0, long q1,
-                       local MM_VECTOR *state, const mm_params *mm)
+/* Steps q0 to q1 of one tile, `vectors` wide; true when done holds the whole sums. done is apart from acc because the epilogue
+ * indexes it by variables: acc stays in registers. */
+MM_INLINE bool mm_advance(MM_VECTOR done[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long q0, long q1,
+                          local MM_VECTOR *state, int vectors, const mm_params *mm)
 {
+    MM_VECTOR acc[MM_ROWS][MM_VECTORS];
     MM_EACH acc[r][v] = 0;
 #if MM_CELL
     for (long q = q0; q < q1; q += MM_CELL) {
         MM_EACH acc[r][v] = 0;
-        mm_accumulate(acc, a + q * MM_A_COL, b + (q - q0) * MM_B_STEP, min((long)MM_CELL, q1 - q), mm);
-        mm_push(state, acc, q / MM_CELL);
+        mm_accumulate(acc, a + q * MM_A_COL, b + (q - q0) * MM_B_STEP, min((long)MM_CELL, q1 - q), vectors, mm);
+        mm_push(state, acc, q / MM_CELL, vectors);
     }
-    if (q1 == mm->k) mm_fold(state, acc, (mm->k + MM_CELL - 1) / MM_CELL);
+    if (q1 == mm->k) mm_fold(state, acc, (mm->k + MM_CELL - 1) / MM_CELL, vectors);
 #else
 #if MM_TILES > 1
     if (q0 > 0) MM_EACH acc[r][v] = state[r * MM_VECTORS + v];
 #endif
-    mm_accumulate(acc, a + q0 * MM_A_COL, b, q1 - q0, mm);
+    mm_accumulate(acc, a + q0 * MM_A_COL, b, q1 - q0, vectors, mm);
 #if MM_TILES > 1
     if (q1 < mm->k) MM_EACH state[r * MM_VECTORS + v] = acc[r][v];
 #endif
 #endif
+    MM_EACH done[r][v] = acc[r][v];
     return q1 == mm->k;
 }
 
@@ -151,25 +148,31 @@ void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_AR
     for (long batch = batch0; batch < batch1; batch++) {
         global const MM_A_TYPE *az = a + mm_a_start(mm, batch);
         global const MM_B_TYPE *bz = b + mm_b_start(mm, batch);
-        for (long column = columns0; column < columns1; column += MM_WIDTH) {
-            const long left = min(column, mm->n - MM_WIDTH);
+        for (long column = columns0, width; column < columns1; column += width) {
+            const bool narrow = MM_NARROW && mm->n - column <= MM_LANES; /* one vector does for the last columns */
+            width = narrow ? MM_LANES : MM_VECTORS * MM_LANES;
+            const long left = min(column, mm->n - width);
             long q0 = 0, q1 = mm->k;
             do {
 #if MM_PACK
                 q1 = min(q0 + MM_DEPTH, mm->k);
-                mm_pack(panel, bz + q0 * mm->b_row + left * mm->b_col, q1 - q0, mm);
+                global const MM_B_TYPE *corner = bz + q0 * mm->b_row + left * mm->b_col;
+                if (narrow) mm_pack(panel, corner, q1 - q0, 1, mm);
+                else mm_pack(panel, corner, q1 - q0, MM_VECTORS, mm);
                 mm_panel source = panel;
 #else
                 mm_panel source = bz + left;
 #endif
                 for (long row = rows0; row < rows1; row += MM_ROWS) {
                     const long top = min(row, mm->m - MM_ROWS), tile = (row - rows0) / MM_ROWS % MM_TILES;
-                    MM_VECTOR sum[MM_ROWS][MM_VECTORS], done[MM_ROWS][MM_VECTORS];
-                    if (!mm_advance(sum, az + top * mm->a_row, source, q0, q1, state + tile * MM_LEVELS * MM_ROWS * MM_VECTORS, mm))
-                        continue;
-                    MM_EACH done[r][v] = sum[r][v]; /* indexed by variables below: sum itself stays in registers */
+                    global const MM_A_TYPE *at = az + top * mm->a_row;
+                    local MM_VECTOR *kept = state + tile * MM_LEVELS * MM_ROWS * MM_VECTORS;
+                    MM_VECTOR done[MM_ROWS][MM_VECTORS];
+                    const bool whole = narrow ? mm_advance(done, at, source, q0, q1, kept, 1, mm)
+                                              : mm_advance(done, at, source, q0, q1, kept, MM_VECTORS, mm);
+                    if (!whole) continue;
                     for (long r = row - top; r < MM_ROWS; r++)
-                        for (long l = column - left; l < MM_WIDTH;) {
+                        for (long l = column - left; l < width;) {
                             const ulong z = batch, MM_I = top + r, MM_J = left + l;
 #ifdef MM_EPILOGUE_V
                             if (l % MM_LANES == 0) {

@@ -114,12 +114,22 @@ static clgrad_status check(clgrad_device *dev, const clgrad_matmul_desc *d)
 
 /* --- decide ---------------------------------------------------------------------------------------------------------- */
 
+/* Do the columns that are left by whole tiles fit one vector? */
+static bool is_narrow(int64_t n, int64_t lanes, int64_t vectors)
+{
+    const int64_t rest = n % (vectors * lanes);
+    return vectors > 1 && rest > 0 && rest <= lanes;
+}
+
 /* Vectors that a row of the tile holds: the most that repeats little work at the right edge. */
 static int64_t choose_vectors(int64_t n, int64_t lanes, int64_t most)
 {
-    int64_t vectors = most;
-    while (vectors > 1 && (vectors * lanes > n || 4 * divide_up(n, vectors * lanes) * vectors > 5 * divide_up(n, lanes))) vectors /= 2;
-    return vectors;
+    for (int64_t vectors = most; vectors > 1; vectors /= 2) {
+        const int64_t whole = n / (vectors * lanes) * vectors, rest = n % (vectors * lanes);
+        const int64_t computed = whole + (rest == 0 ? 0 : is_narrow(n, lanes, vectors) ? 1 : vectors);
+        if (whole > 0 && 4 * computed <= 5 * divide_up(n, lanes)) return vectors;
+    }
+    return 1;
 }
 
 /* Register tile of the CPU form. 32 registers (wide vectors) hold 8 x 2 or, where a's rows are neighbours and one pointer serves
@@ -327,8 +337,8 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
 
 static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
 {
-    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n#define MM_SWAP %d\n",
-                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap);
+    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n#define MM_SWAP %d\n#define MM_NARROW %d\n",
+                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors));
     clgrad_text_append(text, "#define MM_VECTOR %s%.0d\n", f->f64 ? "double" : "float", f->lanes > 1 ? (int)f->lanes : 0);
     clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row", d->a_col == 1 ? "1" : "mm->a_col");
     if (f->lanes == d->width && f->lanes > 1 && !f->swap) write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
