@@ -167,16 +167,15 @@ static clgrad_status bind_launch(clgrad_plan *plan, clgrad_launch *l)
 {
     if (l->kind == CLGRAD_LAUNCH_COPY || l->clblast) return CLGRAD_OK; /* found when run */
     if (l->kind == CLGRAD_LAUNCH_MATMUL) CLGRAD_TRY(bind_operands(plan, l));
-    bool changed = !l->params_set;
     for (size_t i = 0; i < l->ir.num_leaves; i++) {
         const clgrad_ir_leaf *leaf = &l->ir.leaves[i];
         int64_t offset;
         clgrad_buffer *buffer = value_buffer(plan, &plan->values[leaf->value], &offset);
         CLGRAD_TRY(bind_buffer(l, i, first_buffer_argument(l) + (uint32_t)i, buffer));
-        changed |= l->ir.params[leaf->offset_slot] != offset;
+        if (l->ir.params[leaf->offset_slot] != offset) l->params_set = false; /* also after a refusal below and a retry */
         l->ir.params[leaf->offset_slot] = offset;
     }
-    if (!changed || !l->kernel) return CLGRAD_OK;
+    if (l->params_set || !l->kernel) return CLGRAD_OK;
     CLGRAD_TRY(clgrad_kernel_set_bytes(l->kernel, l->kind == CLGRAD_LAUNCH_MATMUL ? 1 : 0, l->ir.params,
                                        l->ir.num_params * sizeof(int64_t)));
     l->params_set = true;
