@@ -104,6 +104,13 @@ clgrad_status clgrad_fail(clgrad_context *ctx, clgrad_status status, const char 
     return status;
 }
 
+clgrad_status clgrad_fail_midway(clgrad_context *ctx, clgrad_status status)
+{
+    if (status <= CLGRAD_OK) return status;
+    if (ctx) ctx->error_status = CLGRAD_E_DEVICE;
+    return CLGRAD_E_DEVICE;
+}
+
 void clgrad_error_keep(const clgrad_context *ctx, clgrad_kept_error *kept)
 {
     kept->status = ctx->error_status;

@@ -31,6 +31,10 @@ struct clgrad_context {
 clgrad_status clgrad_fail(clgrad_context *ctx, clgrad_status status, const char *format, ...) CLGRAD_PRINTF(3, 4);
 clgrad_status clgrad_fail_v(clgrad_context *ctx, clgrad_status status, const char *format, va_list args);
 
+/* For a failure when a part of the work is done: a positive status, which would promise that nothing changed, becomes E_DEVICE. The
+ * sentence stays. */
+clgrad_status clgrad_fail_midway(clgrad_context *ctx, clgrad_status status);
+
 /* For steps whose failure is no failure of the call (a cache, a probe): keep the context's sentence, put it back after. */
 typedef struct clgrad_kept_error {
     clgrad_status status;

@@ -61,7 +61,7 @@ clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_bat
         CLGRAD_TRY(run_part(&opt->whole, batch->data));
     } else {
         CLGRAD_TRY(run_part(&opt->accumulate, batch->data));
-        if (batch->last) CLGRAD_TRY(run_part(&opt->update, batch->data));
+        if (batch->last) CLGRAD_TRY(clgrad_fail_midway(opt->ctx, run_part(&opt->update, batch->data)));
     }
     if (batch->last) opt->updates++;
     return CLGRAD_OK;

@@ -114,7 +114,7 @@ static clgrad_status set_half(half *h, clgrad_tensor *const *inputs)
 clgrad_status clgrad_operator_set_point(clgrad_operator *op, clgrad_tensor *const *inputs)
 {
     CLGRAD_TRY(set_half(&op->forward, inputs));
-    return set_half(&op->backward, inputs);
+    return clgrad_fail_midway(context_of(op), set_half(&op->backward, inputs));
 }
 
 static clgrad_status new_operator(clgrad_device *dev, bool symmetric, clgrad_operator **out)
