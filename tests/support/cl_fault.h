@@ -8,6 +8,7 @@ typedef struct test_cl {
     size_t calls;   /* so far; releases are not counted, they cannot fail usefully */
     size_t fail_at; /* number of the call that is refused; 0: none */
     cl_int code;    /* what it returns */
+    cl_int (*code_for)(const char *name); /* the same by the name of the call; NULL: code */
     const char *failed; /* name of the call that was refused, NULL while none was */
     const char *only;   /* count only calls of this name ("clFinish"); NULL: all */
     long live;          /* references that clgrad holds: created and retained minus released */
