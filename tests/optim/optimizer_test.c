@@ -201,6 +201,67 @@ START_TEST(schedules_reach_the_update)
 }
 END_TEST
 
+START_TEST(momentum_moves_by_its_own_schedule)
+{
+    quadratic q;
+    double p[NUM_ALL], g[NUM_ALL], v[NUM_ALL] = { 0 };
+    float now[NUM_ALL];
+    if (!quadratic_open(&q)) return;
+    clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
+    options.rule = "momentum";
+    options.lr = 0.05;
+    options.momentum = 0.5;
+    options.momentum_schedule.kind = CLGRAD_SCHEDULE_LINEAR;
+    options.momentum_schedule.period = 4;
+    options.momentum_schedule.end = 1.8;
+    clgrad_optimizer *opt = create(&q, &options);
+    gradient_at_start(&q, p, g);
+    for (int t = 0; t < 6; t++) {
+        const double mu = 0.5 * (1 + 0.8 * fmin(t / 4.0, 1));
+        steps(&q, opt, 1);
+        quadratic_gradient(&q, p, g);
+        for (int i = 0; i < NUM_ALL; i++) v[i] = mu * v[i] + g[i], p[i] -= 0.05 * v[i];
+    }
+    quadratic_read(opt, now);
+    for (int i = 0; i < NUM_ALL; i++) ck_assert_double_eq_tol((double)now[i], p[i], 3e-6);
+    clgrad_optimizer_release(&opt);
+    quadratic_close(&q);
+}
+END_TEST
+
+/* f = (1 + step + 10 sample) sum (p - 1)^2 / 2: the counters are inputs that nobody gives. */
+START_TEST(counters_are_supplied)
+{
+    quadratic q;
+    if (!quadratic_open(&q)) return;
+    clgrad_graph *g = NULL;
+    ck_ok(clgrad_graph_create(q.ctx, &g));
+    const clgrad_node p = clgrad_input(g, "p", CLGRAD_F32, CLGRAD_SHAPE(NUM_B));
+    const clgrad_node step = clgrad_cast(g, clgrad_input(g, "hyper.step", CLGRAD_I64, CLGRAD_SCALAR), CLGRAD_F32);
+    const clgrad_node sample = clgrad_cast(g, clgrad_input(g, "hyper.sample", CLGRAD_I64, CLGRAD_SCALAR), CLGRAD_F32);
+    const clgrad_node factor = clgrad_offset(g, clgrad_add(g, step, clgrad_scale(g, sample, 10)), 1);
+    const clgrad_node squares = clgrad_sum(g, clgrad_square(g, clgrad_offset(g, p, -1)), CLGRAD_ALL_AXES, false);
+    ck_ok(clgrad_output(g, "f", clgrad_mul(g, factor, clgrad_scale(g, squares, 0.5))));
+    clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
+    clgrad_optimizer *opt = NULL;
+    double want[NUM_B];
+    float have[NUM_B];
+    options.lr = 0.01;
+    ck_ok(clgrad_optimizer_create(q.dev, g, 0, 1, &q.initial[1], &options, &opt));
+    for (int i = 0; i < NUM_B; i++) want[i] = (double)q.p[NUM_A + i];
+    for (int t = 0; t < 3; t++) {
+        clgrad_optimizer_set_sample(opt, 2 * t);
+        ck_ok(clgrad_optimizer_step(opt, NULL, 0, NULL, NULL));
+        for (int i = 0; i < NUM_B; i++) want[i] -= 0.01 * (1 + t + 20 * t) * (want[i] - 1);
+    }
+    ck_ok(clgrad_tensor_read(clgrad_optimizer_parameter(opt, 0), have, sizeof have));
+    for (int i = 0; i < NUM_B; i++) ck_assert_double_eq_tol((double)have[i], want[i], 1e-6);
+    clgrad_optimizer_release(&opt);
+    clgrad_graph_release(&g);
+    quadratic_close(&q);
+}
+END_TEST
+
 START_TEST(a_loss_that_is_not_finite_stops_for_good)
 {
     quadratic q;
@@ -299,6 +360,8 @@ Suite *optimizer_suite(void)
     tcase_add_test(tests, regularisers_join_the_gradient);
     tcase_add_test(tests, accumulated_steps_make_one_update_with_their_mean);
     tcase_add_test(tests, schedules_reach_the_update);
+    tcase_add_test(tests, momentum_moves_by_its_own_schedule);
+    tcase_add_test(tests, counters_are_supplied);
     tcase_add_loop_test(tests, a_loss_that_is_not_finite_stops_for_good, 0, 2);
     tcase_add_loop_test(tests, a_saved_state_goes_on_bit_for_bit, 0, 7);
     tcase_add_test(tests, plans_can_be_read);
