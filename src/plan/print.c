@@ -465,7 +465,7 @@ static void print_to_float(printer *p, clgrad_dtype from, clgrad_dtype to, int32
 static void print_to_integer(printer *p, clgrad_dtype from, clgrad_dtype to, int32_t arg, bool vector)
 {
     const bool real = clgrad_dtype_is_real(from);
-    if (real) clgrad_text_append(p->out, vector ? "select((%s%" PRIu32 ")(0), " : "", register_types[to], p->width);
+    if (real && vector) clgrad_text_append(p->out, "select((%s%" PRIu32 ")(0), ", register_types[to], p->width);
     if (real && !vector) clgrad_text_append(p->out, "r%" PRId32 " != r%" PRId32 " ? (%s)0 : ", arg, arg, register_types[to]);
     clgrad_text_append(p->out, "convert_");
     type(p, register_types[to], vector);
