@@ -264,11 +264,13 @@ static bool is_inside(const clgrad_ir *ir, clgrad_node n)
     return false;
 }
 
+static bool is_stored(const clgrad_ir *ir, clgrad_node n) { return ir->places[n].value >= 0 && !is_inside(ir, n); }
+
 static int32_t build_new(clgrad_ir *ir, clgrad_node n, const clgrad_view *view)
 {
     const clgrad_op_node *node = clgrad_at(ir->g, n);
     if (n == ir->result) return build_result(ir, n, view);
-    if (ir->places[n].value >= 0 && !is_inside(ir, n)) return load_node(ir, n, view);
+    if (is_stored(ir, n)) return load_node(ir, n, view);
     switch (clgrad_op_get(node->op)->family) {
     case CLGRAD_MAP: return build_map(ir, n, view);
     case CLGRAD_VIEW: return build_view(ir, n, view);
@@ -278,17 +280,25 @@ static int32_t build_new(clgrad_ir *ir, clgrad_node n, const clgrad_view *view)
     }
 }
 
-/* The largest part already built that is worth a launch of its own; the node at hand when there is none. */
-static clgrad_node best_cut(const clgrad_ir *ir, clgrad_node here)
+clgrad_node clgrad_ir_cut(const clgrad_ir *ir)
 {
-    int32_t best = 3;
+    clgrad_node cut = CLGRAD_NONE;
+    int32_t best = 1;
     for (size_t i = 0; i < ir->num_memo; i++) {
         const clgrad_ir_memo *m = &ir->memo[i];
         const clgrad_family family = clgrad_op_get(clgrad_at(ir->g, m->node)->op)->family;
-        const bool may = (family == CLGRAD_MAP || family == CLGRAD_GATHER) && !is_inside(ir, m->node) && m->node != ir->result;
-        if (may && m->size > best && (size_t)m->size <= ir->max_instrs / 2) best = m->size, here = m->node;
+        const bool may = (family == CLGRAD_MAP || family == CLGRAD_GATHER) && m->node != ir->result && !is_inside(ir, m->node);
+        if (may && !is_stored(ir, m->node) && m->size > best && (size_t)m->size <= ir->num_instrs / 2 + 1)
+            best = m->size, cut = m->node;
     }
-    return here;
+    return cut;
+}
+
+/* What to store so that the expression at hand gets smaller; n itself when nothing before it will do. */
+static clgrad_node cut_or(const clgrad_ir *ir, clgrad_node n)
+{
+    const clgrad_node cut = clgrad_ir_cut(ir);
+    return cut == CLGRAD_NONE ? n : cut;
 }
 
 static int32_t remember(clgrad_ir *ir, clgrad_node n, const clgrad_view *view, int32_t reg, int32_t size)
@@ -314,12 +324,13 @@ int32_t clgrad_ir_build(clgrad_ir *ir, clgrad_node n, const clgrad_view *view)
     const int32_t rank = clgrad_at(ir->g, n)->shape.rank;
     for (int32_t i = ir->bucket[n % CLGRAD_IR_BUCKETS]; i >= 0; i = ir->memo[i].next)
         if (ir->memo[i].node == n && view_equal(&ir->memo[i].view, view, rank)) return ir->memo[i].instr;
-    if (ir->depth >= MAX_DEPTH || ir->num_instrs >= ir->max_instrs) return refuse(ir, best_cut(ir, n));
+    const bool full = ir->depth >= MAX_DEPTH || ir->num_instrs >= ir->max_instrs;
+    if (full && !is_stored(ir, n)) return refuse(ir, cut_or(ir, n));
     const size_t before = ir->num_instrs;
     ir->depth++;
     const int32_t reg = build_new(ir, n, view);
     ir->depth--;
-    if (reg == CLGRAD_IR_FAILED && ir->refused && ir->culprit == CLGRAD_NONE) ir->culprit = best_cut(ir, n);
+    if (reg == CLGRAD_IR_FAILED && ir->refused && ir->culprit == CLGRAD_NONE && !is_stored(ir, n)) ir->culprit = cut_or(ir, n);
     return reg < 0 ? reg : remember(ir, n, view, reg, (int32_t)(ir->num_instrs - before));
 }
 

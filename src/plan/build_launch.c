@@ -356,7 +356,7 @@ static clgrad_status build(clgrad_plan *plan, clgrad_launch *l)
 /* What a refusal asks for: an epilogue that does not fit is given up, anything else is stored on its own. */
 static clgrad_status force(clgrad_plan *plan, const clgrad_launch *l)
 {
-    const clgrad_node n = l->ir.culprit;
+    const clgrad_node n = l->ir.culprit != CLGRAD_NONE ? l->ir.culprit : clgrad_ir_cut(&l->ir);
     if (l->num_roots > 1) { /* first try it without company */
         for (size_t i = 1; i < l->num_roots; i++) plan->alone[l->root[i].node] = 1;
         return CLGRAD_OK;

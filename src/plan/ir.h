@@ -146,6 +146,8 @@ int32_t clgrad_ir_mask(clgrad_ir *ir, int32_t reg, int32_t cond);
 int32_t clgrad_ir_index_of(clgrad_ir *ir, int32_t reg, int64_t extent);
 bool clgrad_ir_store(clgrad_ir *ir, int32_t reg, clgrad_dtype dtype, const clgrad_place *place, const clgrad_view *view,
                      int32_t rank);
+/* The largest part of the expression that makes up at most about half of it and could be stored; NONE when there is none. */
+clgrad_node clgrad_ir_cut(const clgrad_ir *ir);
 /* What follows belongs to the epilogue: earlier registers that depend on a lane or loop are out of scope. */
 void clgrad_ir_begin_epilogue(clgrad_ir *ir);
 

@@ -46,6 +46,9 @@ static bool is_free(const clgrad_plan *plan, clgrad_node n)
     return plan->stored[n] && plan->places[n].value < 0 && clgrad_at(plan->work, n)->op != CLGRAD_OP_INPUT;
 }
 
+/* Into a slice, too? Some launch may have asked for a flat copy. */
+static bool may_be_part(const clgrad_plan *plan, clgrad_node n) { return is_free(plan, n) && !plan->forced[n]; }
+
 /* The stored node of which n is a reshape. */
 static clgrad_node under_reshapes(const clgrad_plan *plan, clgrad_node n)
 {
@@ -92,12 +95,12 @@ static bool is_dense(const clgrad_place *place, const clgrad_shape *shape)
 static clgrad_status place_part(clgrad_plan *plan, clgrad_node whole, clgrad_node part, const clgrad_place *slice)
 {
     if (clgrad_shape_count(&clgrad_at(plan->work, part)->shape) == 0) return CLGRAD_OK;
-    if (is_free(plan, part)) {
+    if (may_be_part(plan, part)) {
         plan->places[part] = *slice;
         return CLGRAD_OK;
     }
     const clgrad_node under = plan->stored[part] ? part : under_reshapes(plan, part);
-    if (under != part && is_free(plan, under) && is_dense(slice, &clgrad_at(plan->work, part)->shape)) {
+    if (under != part && may_be_part(plan, under) && is_dense(slice, &clgrad_at(plan->work, part)->shape)) {
         plan->places[under] = clgrad_place_dense(slice->value, &clgrad_at(plan->work, under)->shape);
         plan->places[under].offset = slice->offset;
         return CLGRAD_OK;

@@ -6,3 +6,4 @@ Suite *matmul_suite(void);
 Suite *plan_fusion_suite(void);
 Suite *plan_memory_suite(void);
 Suite *plan_ops_suite(void);
+Suite *plan_size_suite(void);
