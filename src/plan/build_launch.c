@@ -34,6 +34,16 @@ static void begin(clgrad_plan *plan, clgrad_launch *l)
     l->ir.max_leaves = slots / 6 < 40 ? slots / 6 : 40;
 }
 
+/* Stores come last, so that an input may be overwritten by an output. */
+static clgrad_status store_roots(clgrad_plan *plan, clgrad_launch *l, const int32_t *reg, const clgrad_view *view)
+{
+    for (size_t i = 0; i < l->num_roots; i++) {
+        const clgrad_op_node *n = clgrad_at(plan->work, l->root[i].node);
+        if (!clgrad_ir_store(&l->ir, reg[i], n->dtype, &l->root[i].place, view, n->shape.rank)) break;
+    }
+    return l->ir.status;
+}
+
 /* --- element-wise --- */
 
 static clgrad_status build_map(clgrad_plan *plan, clgrad_launch *l)
@@ -45,10 +55,8 @@ static clgrad_status build_map(clgrad_plan *plan, clgrad_launch *l)
     const clgrad_view view = identity(shape->rank);
     for (size_t i = 0; i < l->num_roots; i++)
         if ((reg[i] = clgrad_ir_build(&l->ir, l->root[i].node, &view)) < 0) return l->ir.status;
-    for (size_t i = 0; i < l->num_roots; i++) /* last, so that an input may be overwritten by an output */
-        if (!clgrad_ir_store(&l->ir, reg[i], clgrad_at(plan->work, l->root[i].node)->dtype, &l->root[i].place, &view, shape->rank))
-            return l->ir.status;
-    return clgrad_ir_finish(&l->ir, false);
+    CLGRAD_TRY(store_roots(plan, l, reg, &view));
+    return l->ir.refused ? CLGRAD_OK : clgrad_ir_finish(&l->ir, false);
 }
 
 /* --- epilogues --- */
@@ -57,8 +65,8 @@ static clgrad_status build_map(clgrad_plan *plan, clgrad_launch *l)
 static clgrad_status build_epilogue(clgrad_plan *plan, clgrad_launch *l, const clgrad_view *result_view)
 {
     clgrad_ir *ir = &l->ir;
-    const clgrad_root *root = &l->root[0];
-    const clgrad_op_node *core = clgrad_at(plan->work, l->core), *end = clgrad_at(plan->work, root->node);
+    const clgrad_op_node *core = clgrad_at(plan->work, l->core), *end = clgrad_at(plan->work, l->root[0].node);
+    int32_t reg[CLGRAD_LAUNCH_ROOTS];
     clgrad_ir_begin_epilogue(ir);
     ir->result = l->core;
     ir->result_view = *result_view;
@@ -68,9 +76,9 @@ static clgrad_status build_epilogue(clgrad_plan *plan, clgrad_launch *l, const c
         ir->culprit = l->core;
         return ir->status;
     }
-    const int32_t reg = clgrad_ir_build(ir, root->node, &view);
-    if (reg >= 0) clgrad_ir_store(ir, reg, end->dtype, &root->place, &view, end->shape.rank);
-    return ir->status;
+    for (size_t i = 0; i < l->num_roots; i++)
+        if ((reg[i] = clgrad_ir_build(ir, l->root[i].node, &view)) < 0) return ir->status;
+    return store_roots(plan, l, reg, &view);
 }
 
 /* Partial results are stored by row, cell and chunk; the template knows the place. */

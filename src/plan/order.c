@@ -32,6 +32,7 @@ typedef struct reading {
     int32_t candidate; /* launch that might take the node */
     int32_t latest;    /* the last launch whose results are read */
     bool shares;       /* reads what the candidate reads or makes */
+    bool continues;    /* reads what it makes */
     bool misplaced;    /* reads the candidate's results at other elements */
     uint32_t budget;
 } reading;
@@ -41,6 +42,7 @@ static void read_stored(reading *r, clgrad_node n, bool same_element)
     const int32_t made = r->plan->made[n];
     if (made > r->latest) r->latest = made;
     if (made == r->candidate && !same_element) r->misplaced = true;
+    if (made == r->candidate) r->continues = true;
     if (made == r->candidate || r->plan->last_read[n] == r->candidate) r->shares = true;
 }
 
@@ -73,15 +75,18 @@ static void note_reads(clgrad_plan *plan, clgrad_node n, int32_t launch, uint32_
     for (size_t i = 0; i < node->num_in; i++) note_reads(plan, node->in[i], launch, budget, false);
 }
 
+/* Element-wise launches take any of their shape that shares memory with them; reductions and products what continues them. */
 static bool may_share(clgrad_plan *plan, int32_t index, const clgrad_root *root, bool inside)
 {
     const clgrad_launch *launch = &plan->launches[index];
     const clgrad_shape *shape = &clgrad_at(plan->work, root->node)->shape;
-    if (launch->kind != CLGRAD_LAUNCH_MAP || launch->num_roots == CLGRAD_LAUNCH_ROOTS) return false;
+    const bool map = launch->kind == CLGRAD_LAUNCH_MAP;
+    if (launch->num_roots == 0 || launch->num_roots == CLGRAD_LAUNCH_ROOTS || (!map && !inside)) return false;
     if (!clgrad_shape_equal(&clgrad_at(plan->work, launch->root[0].node)->shape, shape)) return false;
     reading r = { .plan = plan, .candidate = index, .latest = -1, .budget = SHARED_COST };
     walk(&r, root->node, true, inside);
-    return !r.misplaced && r.latest <= index && (r.shares || clgrad_shape_count(shape) <= SMALL);
+    if (r.misplaced || r.latest > index) return false;
+    return map ? r.shares || clgrad_shape_count(shape) <= SMALL : r.continues;
 }
 
 static clgrad_status add_map(clgrad_plan *plan, const clgrad_root *root, bool inside)
