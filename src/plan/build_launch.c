@@ -239,7 +239,9 @@ static clgrad_status build_scatter(clgrad_plan *plan, clgrad_launch *l)
     const clgrad_op_node *core = clgrad_at(plan->work, l->core), *index = clgrad_at(plan->work, core->in[1]);
     const clgrad_shape *out = &core->shape;
     const int32_t axis = core->attr.axis, shared = core->attr.num_batch, width = index->shape.rank - shared;
-    const int32_t first = axis == out->rank - 1; /* rows differ in length: lanes along an axis of extent 1, before all others */
+    /* Rows differ in length, so lanes must not run along them: where nothing lies behind, an axis of extent 1 before all others. */
+    int32_t first = 1;
+    for (int32_t d = axis + 1; d < out->rank; d++) first &= out->dims[d] == 1;
     if (first) CLGRAD_TRY(clgrad_ir_add_axis(&l->ir, 1, CLGRAD_IR_LANE));
     CLGRAD_TRY(add_axes(&l->ir, out, CLGRAD_IR_ROW));
     if (!first) CLGRAD_TRY(give_lanes(&l->ir));

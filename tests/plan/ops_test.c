@@ -251,6 +251,8 @@ START_TEST(batched_take_and_scatter)
     const clgrad_node y = clgrad_take_batched(c.g, x, i, 2, 1);
     plan_case_output(&c, y);
     plan_case_output(&c, clgrad_scatter_add_batched(c.g, y, i, 2, 10, 1));
+    const clgrad_node thin = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(5, 1, 6, 1), -1, 1);
+    plan_case_output(&c, clgrad_scatter_add_batched(c.g, thin, i, 2, 10, 1));
     plan_case_check(&c, NULL, 40, "batched take");
     plan_case_end(&c);
 }
