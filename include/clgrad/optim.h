@@ -117,7 +117,8 @@ typedef struct clgrad_optimizer_options {
  * initial      the parameters' first values, copied.
  * options      NULL: SGD with its defaults.
  *
- * CLGRAD_E_ARG    an unknown rule (the text suggests one), an option out of its range or one the rule does not take.
+ * CLGRAD_E_ARG    an unknown rule (the text suggests one), an option out of its range or one the rule does not take, no
+ *                 parameter that is not frozen, an output or parameters that f does not have.
  * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  an initial tensor does not match its input; the output is no real scalar.
  * Otherwise as clgrad_gradient and clgrad_function_create.
  */

@@ -23,7 +23,9 @@ typedef struct clgrad_function_options {
 /**
  * Compile a graph for a device. g is retained and must not be changed afterwards.
  *
- * CLGRAD_E_UNSUPPORTED  the graph uses f64 and the device has none.
+ * CLGRAD_E_ARG          options of another library version; a donation to an output that is not there or is given two inputs.
+ * CLGRAD_E_SHAPE        a donation to an output of another type or shape.
+ * CLGRAD_E_UNSUPPORTED  the graph uses f64 and the device has none, or needs a launch beyond the device's limits.
  * CLGRAD_E_MEMORY       scratch does not fit; the text says bytes needed and there.
  * CLGRAD_E_BUILD, CLGRAD_E_KERNEL_FILE  a program did not build; the text has the log.
  * Cost: builds programs, 0.1 s each at first and about 1 ms from the cache.
@@ -42,7 +44,9 @@ CLGRAD_API clgrad_graph *clgrad_function_graph(const clgrad_function *f);
  *          overlap an input, unless that input is donated to it and is the same tensor.
  *
  * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  an operand does not match; nothing was enqueued.
- * CLGRAD_E_DEVICE                 a launch failed; outputs are undefined.
+ * CLGRAD_E_ARG                    an input is NULL or on another device, tensors overlap, a bad wait list; nothing was enqueued.
+ * CLGRAD_E_MEMORY                 an output or the event was refused; nothing was enqueued.
+ * CLGRAD_E_DEVICE                 a launch failed; outputs are undefined, and so are donated inputs.
  * Order: waits (on the device) for `wait`, returns before the work ends; `event` (may be NULL) covers all of it.
  * Threads: one call at a time per context. Bits: repeat.
  */
@@ -98,7 +102,8 @@ CLGRAD_API clgrad_status clgrad_hessian_create(clgrad_device *dev, const clgrad_
 /** The Jacobian of output number `output` of f with respect to the inputs wrt, at a point. Transpose-apply is the vjp. */
 CLGRAD_API clgrad_status clgrad_jacobian_create(clgrad_device *dev, const clgrad_graph *f, size_t output, size_t count,
                                                 const size_t *wrt, clgrad_tensor *const *inputs, clgrad_operator **out);
-/** Move the operator to another point: same shapes, the kept values are computed again. */
+/** Move the operator to another point: same shapes, the kept values are computed again. Errors as clgrad_function_call; after a
+ *  negative status the operator is at neither point until the next call that succeeds. */
 CLGRAD_API clgrad_status clgrad_operator_set_point(clgrad_operator *op, clgrad_tensor *const *inputs);
 CLGRAD_API clgrad_operator *clgrad_operator_retain(clgrad_operator *op);
 CLGRAD_API void clgrad_operator_release(clgrad_operator **op);
@@ -119,6 +124,7 @@ CLGRAD_API int64_t clgrad_operator_rows(const clgrad_operator *op);
  * out  one per range entry; NULL entries are created; must not overlap v.
  *
  * CLGRAD_E_SHAPE, CLGRAD_E_DTYPE  v or out does not match; nothing was enqueued.
+ * CLGRAD_E_ARG, CLGRAD_E_MEMORY   as clgrad_function_call.
  * CLGRAD_E_DEVICE  a launch failed; out is then undefined, op and v are intact.
  * Order: as clgrad_function_call. Threads: one call at a time per context. Bits: repeat.
  * Cost: for a Hessian at a kept point, about two gradient evaluations.

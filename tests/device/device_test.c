@@ -125,7 +125,10 @@ START_TEST(marks_and_waits)
     ck_assert_int_eq(clgrad_device_wait_for(test_device(), 1, &(clgrad_event *){ NULL }), CLGRAD_E_ARG);
     ck_assert_int_eq(clgrad_device_mark(test_device(), NULL), CLGRAD_OK);
     ck_assert_int_eq(clgrad_device_finish(test_device()), CLGRAD_OK);
+    clgrad_event *second = clgrad_event_retain(events[0]);
     for (size_t i = 0; i < 40; i++) clgrad_event_release(&events[i]);
+    ck_assert_int_eq(clgrad_event_wait(second), CLGRAD_OK); /* lives on */
+    clgrad_event_release(&second);
 }
 END_TEST
 

@@ -40,7 +40,9 @@ END_TEST
 START_TEST(dropout_layers_are_counted)
 {
     ck_assert_int_eq(create("4-3-2", "gelu", 0.5), CLGRAD_OK);
-    expect_parameter(2, "3.weight", 2, 2, 3);
+    clgrad_model *second = clgrad_model_retain(model);
+    clgrad_model_release(&second);
+    expect_parameter(2, "3.weight", 2, 2, 3); /* lives on */
     clgrad_model_release(&model);
 }
 END_TEST
