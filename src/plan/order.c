@@ -82,6 +82,7 @@ static bool may_share(clgrad_plan *plan, int32_t index, const clgrad_root *root,
     const clgrad_shape *shape = &clgrad_at(plan->work, root->node)->shape;
     const bool map = launch->kind == CLGRAD_LAUNCH_MAP;
     if (launch->num_roots == 0 || launch->num_roots == CLGRAD_LAUNCH_ROOTS || (!map && !inside)) return false;
+    if (launch->kind == CLGRAD_LAUNCH_MATMUL && plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return false; /* it only stores products */
     if (!clgrad_shape_equal(&clgrad_at(plan->work, launch->root[0].node)->shape, shape)) return false;
     reading r = { .plan = plan, .candidate = index, .latest = -1, .budget = SHARED_COST };
     walk(&r, root->node, true, inside);
