@@ -235,11 +235,22 @@ static clgrad_status resume_from(clgrad_trainer *t, const char *path)
     return st;
 }
 
+/* A process that ended between the two renames of a save leaves the generation before alone. */
+static clgrad_status resume_newest(clgrad_trainer *t, const char *path)
+{
+    char *previous = clgrad_format(t->ctx, "%s.previous", path);
+    if (!previous) return CLGRAD_E_MEMORY;
+    const bool torn = !clgrad_os_exists(path) && clgrad_os_exists(previous);
+    const clgrad_status st = resume_from(t, torn ? previous : path);
+    clgrad_free(t->ctx, previous);
+    return st;
+}
+
 clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume)
 {
     if (resume && !*t->settings->save) return clgrad_fail(t->ctx, CLGRAD_E_CONFIG, "save is not set: there is nothing to resume from");
     CLGRAD_TRY(check_place(t));
-    if (resume) return resume_from(t, t->settings->save);
+    if (resume) return resume_newest(t, t->settings->save);
     CLGRAD_TRY(load_data(t, NULL));
     return create(t);
 }
