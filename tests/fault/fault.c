@@ -67,6 +67,7 @@ static void give_up_caches(fault_world *world)
 
 void fault_world_settle(fault_world *world)
 {
+    ck_assert_int_eq(clgrad_device_finish(world->dev), CLGRAD_OK); /* which stores programs and frees their texts */
     give_up_caches(world);
     world->base_memory = world->memory.live;
     world->base_cl = test_cl_state.live;
@@ -119,6 +120,7 @@ void fault_disarm(fault_world *world)
     world->memory.fail_at = 0;
     world->memory.persistent = false;
     test_cl_state.fail_at = 0;
+    test_cl_state.drained = NULL;
 }
 
 void fault_arm(fault_world *world, fault_kind kind, size_t k)
@@ -127,6 +129,7 @@ void fault_arm(fault_world *world, fault_kind kind, size_t k)
     world->memory.requests = test_cl_state.calls = 0;
     test_cl_state.failed = NULL;
     test_cl_state.code_for = code_for;
+    test_cl_state.drained = world->dev->queue;
     if (kind == FAULT_CALL)
         test_cl_state.fail_at = k;
     else if (kind != FAULT_NONE)

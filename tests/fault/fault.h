@@ -53,3 +53,4 @@ void fault_check(const fault_world *world, fault_kind kind, clgrad_status status
 const char *fault_name(const fault_world *world, fault_kind kind);
 
 Suite *object_suite(void);
+Suite *training_suite(void);

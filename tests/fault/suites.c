@@ -1,3 +1,3 @@
 #include "fault/fault.h"
 
-const test_suite test_suites[] = { { object_suite }, { NULL } };
+const test_suite test_suites[] = { { object_suite }, { training_suite }, { NULL } };

@@ -11,6 +11,7 @@ static bool refuse(const char *name)
     if (s->only && strcmp(s->only, name) != 0) return false;
     if (++s->calls != s->fail_at) return false;
     s->failed = name;
+    if (s->drained) real.Finish(s->drained);
     if (s->code_for) s->code = s->code_for(name);
     return true;
 }
