@@ -213,7 +213,7 @@ START_TEST(after_a_failed_save_the_old_or_the_new_file_is_whole)
             const clgrad_status status = f->save(path, new_values, 5);
             io_restore_calls();
             ck_assert_msg(status == CLGRAD_OK || status == CLGRAD_E_FILE, "%s", clgrad_error_text(io_ctx));
-            if (status) ck_assert_ptr_nonnull(strstr(clgrad_error_text(io_ctx), "clgrad-io-")); /* file or directory */
+            if (status) ck_assert_ptr_nonnull(strstr(clgrad_error_text(io_ctx), "clgrad-test-")); /* file or directory */
             if (!fault.hit || errors[e] == SHORT) ck_assert_int_eq(status, CLGRAD_OK);
             ck_assert(same_content(path, status ? old_data : new_data, status ? old_bytes : new_bytes));
             ck_assert_int_eq(f->load(path), CLGRAD_OK);

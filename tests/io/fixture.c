@@ -1,83 +1,37 @@
-#define _GNU_SOURCE /* mkdtemp */
-
 #include "io/fixture.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "support/folder.h"
+
 #include <zlib.h>
 
 clgrad_context *io_ctx;
 test_memory io_memory;
-static char dir[128];
 static bool temporaries_expected;
 
 void io_forget_temporaries(void) { temporaries_expected = true; }
 
-static int no_fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-void io_restore_calls(void)
-{
-    clgrad_os = clgrad_os_posix;
-    clgrad_os.fsync = no_fsync;
-}
+void io_restore_calls(void) { test_folder_restore_calls(); }
 
 void io_setup(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.80s/clgrad-io-XXXXXX", base ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    io_restore_calls();
+    test_folder_make();
     temporaries_expected = false;
     io_memory = (test_memory){ 0 };
-    const clgrad_allocator allocator = test_memory_allocator(&io_memory);
-    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
-    options.allocator = &allocator;
-    ck_assert_int_eq(clgrad_context_create(&options, &io_ctx), CLGRAD_OK);
+    io_ctx = test_memory_context(&io_memory);
 }
 
 void io_teardown(void)
 {
-    clgrad_os = clgrad_os_posix;
-    DIR *listing = opendir(dir);
-    for (struct dirent *entry; (entry = readdir(listing));) {
-        if (entry->d_name[0] == '.' && (!entry->d_name[1] || entry->d_name[1] == '.')) continue;
-        ck_assert_msg(temporaries_expected || !strstr(entry->d_name, ".tmp"), "left behind: %s", entry->d_name);
-        unlinkat(dirfd(listing), entry->d_name, 0);
-    }
-    closedir(listing);
-    rmdir(dir);
+    test_folder_remove(temporaries_expected);
     clgrad_context_release(&io_ctx);
     ck_assert_uint_eq(io_memory.live, 0);
 }
 
-static const char *join(const char *directory, const char *name)
-{
-    static char paths[10][512];
-    static unsigned next;
-    char *path = paths[next++ % 10];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
+const char *io_path(const char *name) { return test_folder_path(name); }
 
-const char *io_path(const char *name) { return join(dir, name); }
+const char *io_golden(const char *name) { return test_path(GOLDEN_DIR, name); }
 
-const char *io_golden(const char *name) { return join(GOLDEN_DIR, name); }
-
-const char *io_file(const char *name, const void *data, size_t bytes)
-{
-    const char *path = io_path(name);
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(data, 1, bytes, file), bytes);
-    ck_assert_int_eq(fclose(file), 0);
-    return path;
-}
+const char *io_file(const char *name, const void *data, size_t bytes) { return test_folder_file(name, data, bytes); }
 
 const char *io_gzip_file(const char *name, const void *data, size_t bytes)
 {

@@ -1,65 +1,17 @@
-#define _GNU_SOURCE /* mkdtemp */
-
 #include "train/fixture.h"
 
-#include "base/os.h"
+#include "support/folder.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-static char dir[128];
+void train_setup(void) { test_folder_make(); }
+void train_teardown(void) { test_folder_remove(false); }
 
-static int no_fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-void train_setup(void)
-{
-    const char *base = getenv("TMPDIR");
-    snprintf(dir, sizeof dir, "%.80s/clgrad-train-XXXXXX", base ? base : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    clgrad_os.fsync = no_fsync;
-}
-
-void train_teardown(void)
-{
-    clgrad_os = clgrad_os_posix;
-    DIR *listing = opendir(dir);
-    for (struct dirent *entry; (entry = readdir(listing));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        ck_assert_msg(!strstr(entry->d_name, ".tmp") && !strstr(entry->d_name, ".next"), "left behind: %s", entry->d_name);
-        unlinkat(dirfd(listing), entry->d_name, 0);
-    }
-    closedir(listing);
-    rmdir(dir);
-}
-
-static const char *join(const char *directory, const char *name)
-{
-    static char paths[10][512];
-    static unsigned next;
-    char *path = paths[next++ % 10];
-    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
-    return path;
-}
-
-const char *train_path(const char *name) { return join(dir, name); }
-const char *train_data(const char *name) { return join(DATA_DIR, name); }
-const char *train_example(const char *name) { return join(EXAMPLE_DIR, name); }
-
-const char *train_file(const char *name, const void *data, size_t bytes)
-{
-    const char *path = train_path(name);
-    FILE *file = fopen(path, "wb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(data, 1, bytes, file), bytes);
-    fclose(file);
-    return path;
-}
+const char *train_path(const char *name) { return test_folder_path(name); }
+const char *train_data(const char *name) { return test_path(DATA_DIR, name); }
+const char *train_example(const char *name) { return test_path(EXAMPLE_DIR, name); }
+const char *train_file(const char *name, const void *data, size_t bytes) { return test_folder_file(name, data, bytes); }
 
 void train_set(clgrad_config *config, const char *assignment) { ck_ok(clgrad_config_assign(config, assignment, "test")); }
 
