@@ -5,8 +5,9 @@
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
- *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector
- *         where there is one; mm_params, mm_a_start, mm_b_start
+ *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
+ *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one; mm_params, mm_a_start,
+ *         mm_b_start
  * launch  one work-item a group; group (columns, rows, batches) covers mm.columns, mm.rows, mm.batches of them
  * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
  * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */

@@ -161,7 +161,8 @@ static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *
     const int64_t most = d->m <= f->rows ? SHORT_PANEL_BYTES : PANEL_BYTES;
     f->depth = f->tiles = 1;
     if (f->pack == IN_PLACE) return tile_bytes <= (int64_t)local_bytes;
-    f->depth = min_i64(power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar)), d->k <= 128 ? 128 : d->k <= 512 ? 512 : INT64_MAX);
+    const int64_t enough = d->k <= 128 ? 128 : d->k <= 512 ? 512 : INT64_MAX; /* few depths: each costs a build */
+    f->depth = min_i64(power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar)), enough);
     if (f->cell) f->depth = max_i64(f->depth / f->cell, 1) * f->cell;
     if (f->depth < d->k) f->tiles = max_i64(2, min_i64(MAX_TILES, min_i64(STATE_BYTES, (int64_t)local_bytes / 2) / tile_bytes));
     return f->depth * f->columns * scalar + f->tiles * tile_bytes <= (int64_t)local_bytes;
@@ -231,7 +232,8 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
              (options->matmul == CLGRAD_VARIANT_AUTO && (info->kind != CLGRAD_DEVICE_CPU || info->float_width < 2));
     const bool fits = f->gpu ? decide_gpu(d, info, options, f) : decide_cpu(d, info, options, f);
     if (fits && loops_break_off(info) && most_turns(d, f) > 60000)
-        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a sum over %lld terms is longer than '%s' can loop", (long long)d->k, info->name);
+        return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a sum over %lld terms is longer than '%s' can loop",
+                           (long long)d->k, info->name);
     if (fits) return CLGRAD_OK;
     return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a tile of %lld x %lld and cells of %lld exceed %llu bytes of local memory",
                        (long long)f->rows, (long long)f->columns, (long long)f->cell, (unsigned long long)info->local_bytes);
@@ -325,22 +327,28 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
     const char *const type = dtype == CLGRAD_F64 ? "double" : dtype == CLGRAD_F16 ? "half" : dtype == CLGRAD_BF16 ? "ushort" : "float";
     clgrad_text_append(text, "#define MM_%c_TYPE %s\n", operand, type);
     if (dtype == CLGRAD_F16)
-        clgrad_text_append(text, "#define MM_LOAD_%c(q) vload_half(0, q)\n#define MM_LOADV_%c(q) vload_half%s(0, q)\n", operand, operand, n);
+        clgrad_text_append(text, "#define MM_LOAD_%c(q) vload_half(0, q)\n#define MM_LOADV_%c(q) vload_half%s(0, q)\n", operand,
+                           operand, n);
     else if (dtype == CLGRAD_BF16)
         clgrad_text_append(text, "#define MM_LOAD_%c(q) as_float((uint)*(q) << 16)\n"
-                                 "#define MM_LOADV_%c(q) as_float%s(convert_uint%s(%s%s(0, q)) << 16)\n",
-                           operand, operand, n, n, "vload", lanes > 1 ? n : "1");
+                                 "#define MM_LOADV_%c(q) as_float%s(convert_uint%s(vload%s(0, q)) << 16)\n",
+                           operand, operand, n, n, lanes > 1 ? n : "1");
     else
-        clgrad_text_append(text, "#define MM_LOAD_%c(q) (*(q))\n#define MM_LOADV_%c(q) vload%s(0, q)\n", operand, operand, lanes > 1 ? n : "1");
+        clgrad_text_append(text, "#define MM_LOAD_%c(q) (*(q))\n#define MM_LOADV_%c(q) vload%s(0, q)\n", operand, operand,
+                           lanes > 1 ? n : "1");
     if (lanes == 1) clgrad_text_append(text, "#define vload1(i, q) (q)[i]\n");
 }
 
 static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
 {
-    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n#define MM_SWAP %d\n#define MM_NARROW %d\n",
+    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
+                             "#define MM_SWAP %d\n#define MM_NARROW %d\n",
                        (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors));
-    clgrad_text_append(text, "#define MM_VECTOR %s%.0d\n", f->f64 ? "double" : "float", f->lanes > 1 ? (int)f->lanes : 0);
-    clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row", d->a_col == 1 ? "1" : "mm->a_col");
+    const char *const scalar = f->f64 ? "double" : "float";
+    if (f->lanes > 1) clgrad_text_append(text, "#define MM_VECTOR %s%d\n", scalar, (int)f->lanes);
+    else clgrad_text_append(text, "#define MM_VECTOR %s\n", scalar);
+    clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row",
+                       d->a_col == 1 ? "1" : "mm->a_col");
     if (f->lanes == d->width && f->lanes > 1 && !f->swap) write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
 }
 
