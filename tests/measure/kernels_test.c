@@ -1,6 +1,7 @@
 /* Every template at small sizes: the program that runs under Oclgrind, which reports races, bad accesses and uninitialised reads. */
 
 #include "clgrad/measure.h"
+#include "measure/digest_test.h"
 #include "support/device.h"
 #include "support/suite.h"
 
@@ -34,4 +35,4 @@ static Suite *kernels_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { kernels_suite }, { NULL } };
+const test_suite test_suites[] = { { kernels_suite }, { digest_suite }, { NULL } };

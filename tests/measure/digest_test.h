@@ -1,0 +1,5 @@
+#pragma once
+
+#include "support/suite.h"
+
+Suite *digest_suite(void);
