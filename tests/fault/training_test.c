@@ -152,7 +152,9 @@ START_TEST(a_run_fails_and_goes_on)
     clgrad_train_result undisturbed;
     open_warm(&world, &undisturbed);
     const size_t count = count_events(&world, kind);
-    const size_t plays = all() || samples[kind] > count ? count : samples[kind];
+    /* refusing all that follows a point differs from refusing one in what the release may need: a fifth of the points shows that */
+    const size_t every = kind == FAULT_ALLOCATIONS ? count / 5 : count;
+    const size_t plays = all() || samples[kind] > every ? every : samples[kind];
     uint64_t seed = 1 + (uint64_t)kind;
     for (size_t i = 0; i < plays; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
