@@ -114,9 +114,12 @@ clgrad_status clgrad_plan_donate(clgrad_plan *plan)
 
 /* --- layout --- */
 
+/* An empty value still needs an address; one beyond all memory is refused by its size like any other. */
 static size_t value_bytes(const clgrad_value *v)
 {
-    return ((size_t)v->count * clgrad_dtype_bytes(v->dtype) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if ((uint64_t)v->count > SIZE_MAX / 16) return SIZE_MAX / 2;
+    const size_t bytes = (size_t)v->count * clgrad_dtype_bytes(v->dtype);
+    return bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 }
 
 typedef struct entry {
@@ -192,7 +195,7 @@ clgrad_status clgrad_plan_layout(clgrad_plan *plan)
     entry *entries = clgrad_alloc(plan->ctx, plan->num_values, sizeof *entries);
     if (!entries) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < plan->num_values; i++)
-        if (plan->values[i].kind == CLGRAD_VALUE_SCRATCH && plan->values[i].last >= 0 && plan->values[i].count > 0)
+        if (plan->values[i].kind == CLGRAD_VALUE_SCRATCH && plan->values[i].last >= 0)
             entries[count++] = (entry){ (int32_t)i, value_bytes(&plan->values[i]) };
     qsort(entries, count, sizeof *entries, by_size);
     for (size_t i = 0; i < count && st == CLGRAD_OK; i++) st = place_entry(plan, entries, i, limit);

@@ -120,7 +120,7 @@ static clgrad_buffer *value_buffer(const clgrad_plan *plan, const clgrad_value *
     *offset = 0;
     if (v->kind == CLGRAD_VALUE_SCRATCH) {
         *offset = (int64_t)(v->offset / clgrad_dtype_bytes(v->dtype));
-        return v->count > 0 ? plan->arenas[v->arena] : NULL;
+        return plan->arenas[v->arena];
     }
     t = v->kind == CLGRAD_VALUE_INPUT ? plan->inputs[v->number] : plan->outputs[v->number];
     if (!t) return NULL;

@@ -8,7 +8,7 @@
 typedef clgrad_node (*unary)(clgrad_graph *g, clgrad_node x);
 typedef clgrad_node (*binary)(clgrad_graph *g, clgrad_node a, clgrad_node b);
 
-static const int64_t counts[] = { 0, 1, 3, 64, 1000, 4097 };
+static const int64_t counts[] = { 0, 1, 3, 4097 };
 
 static const struct {
     const char *name;
@@ -37,7 +37,7 @@ START_TEST(one_operand)
     const clgrad_dtype dtype = reals[_i];
     if (!can(dtype)) return;
     for (size_t k = 0; k < CLGRAD_COUNT(counts); k++) {
-        if (dtype != CLGRAD_F32 && k % 3 != 2) continue;
+        if (dtype != CLGRAD_F32 && k != 3) continue;
         for (size_t first = 0; first < CLGRAD_COUNT(unaries); first += 6) {
             plan_case c;
             plan_case_begin(&c, k + 1);
@@ -146,7 +146,7 @@ START_TEST(reduce)
     const clgrad_shape shape = reductions[_i].shape;
     for (size_t t = 0; t < CLGRAD_COUNT(all) - 1; t++) {
         if (!can(all[t]) || (all[t] != CLGRAD_F32 && _i % 4 != (int)t % 4)) continue;
-        for (int gpu = 0; gpu < 2; gpu++) {
+        for (int gpu = 0; gpu < (all[t] == CLGRAD_F32 ? 2 : 1); gpu++) {
             const clgrad_plan_options options = { .reduce = gpu ? CLGRAD_VARIANT_GPU : CLGRAD_VARIANT_CPU };
             plan_case c;
             plan_case_begin(&c, 21);
@@ -320,6 +320,24 @@ static TCase *add_case(Suite *suite, const char *name)
     return t;
 }
 
+/* Values without elements, stored and summed over. */
+START_TEST(empty_values)
+{
+    if (!test_device()) return;
+    plan_case c;
+    plan_case_begin(&c, 30);
+    const clgrad_node x = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(3, 0), -1, 1), e = clgrad_exp(c.g, x);
+    plan_case_output(&c, clgrad_matmul(c.g, e, clgrad_exp(c.g, clgrad_reshape(c.g, x, CLGRAD_SHAPE(0, 4))), false, false));
+    plan_case_output(&c, clgrad_matmul(c.g, e, e, true, false));
+    plan_case_output(&c, clgrad_sum(c.g, clgrad_cumsum(c.g, e, 0, false), 3, false));
+    const clgrad_node i = plan_case_input(&c, CLGRAD_I32, CLGRAD_SHAPE(0), 0, 1);
+    plan_case_output(&c, clgrad_scatter_add(c.g, e, i, 1, 5));
+    plan_case_output(&c, clgrad_concat(c.g, 2, (clgrad_node[]){ e, clgrad_sum(c.g, e, 2, true) }, 1));
+    plan_case_check(&c, NULL, 0, "empty");
+    plan_case_end(&c);
+}
+END_TEST
+
 Suite *plan_ops_suite(void)
 {
     Suite *suite = suite_create("plan ops");
@@ -338,5 +356,6 @@ Suite *plan_ops_suite(void)
     tcase_add_test(indexing, batched_take_and_scatter);
     tcase_add_loop_test(indexing, overlap_add, 0, 4);
     tcase_add_test(indexing, concat);
+    tcase_add_test(indexing, empty_values);
     return suite;
 }
