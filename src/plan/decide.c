@@ -89,7 +89,10 @@ static clgrad_status store_operands(decider *d, clgrad_node n)
             CLGRAD_TRY(clgrad_plan_operand_base(d->plan, node->in[i], &base));
             store(d, base);
         }
-    if (node->op == CLGRAD_OP_SCATTER_ADD) store(d, node->in[1]);
+    if (node->op == CLGRAD_OP_SCATTER_ADD) { /* the sort reads its indices as one flat value */
+        d->plan->forced[node->in[1]] = 1;
+        store(d, node->in[1]);
+    }
     /* Parts of a concatenation are computed straight into their slices. */
     for (size_t i = 0; node->op == CLGRAD_OP_CONCAT && i < node->num_in; i++)
         if (family_of(d->g, node->in[i]) == CLGRAD_MAP || family_of(d->g, node->in[i]) == CLGRAD_GATHER) store(d, node->in[i]);
