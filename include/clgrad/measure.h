@@ -25,7 +25,7 @@ typedef struct clgrad_check_row {
 typedef struct clgrad_check_options {
     size_t struct_size;
     const char *filter; /* glob over names, NULL: all */
-    bool small;         /* sizes of at most a few hundred elements: for slow devices such as simulators */
+    bool small;         /* at most 100 rows, in f32, bf16 and i32, without derivatives: every template, for slow devices such as simulators */
     bool negative;      /* negative control: one bit of every result is flipped before comparing, so every row must fail */
     void (*row)(void *user, const clgrad_check_row *row); /* called for each problem in order; may be NULL */
     void *user;
