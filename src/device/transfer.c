@@ -44,6 +44,7 @@ static bool staged_have_ended(clgrad_device *dev)
 {
     if (dev->num_staged == 0 || !clgrad_device_is_ours(dev)) return true;
     if (!dev->lost && dev->cl.Finish(dev->queue) == CL_SUCCESS) return true;
+    dev->cl.Flush(dev->queue); /* writes that a driver never started would never end */
     const double give_up = clgrad_os_seconds() + 1;
     while (dev->num_staged > 0 && clgrad_os_seconds() < give_up) {
         settle_staged(dev);
