@@ -10,6 +10,7 @@
 #include "clgrad/measure.h"
 #include "clgrad/model.h"
 #include "clgrad/optim.h"
+#include "clgrad/plan.h"
 #include "clgrad/schedule.h"
 #include "clgrad/tensor.h"
 #include "clgrad/train.h"

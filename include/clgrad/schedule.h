@@ -3,6 +3,7 @@
 /** Running graphs on a device: functions, and linear operators such as Hessians. */
 
 #include "clgrad/autodiff.h"
+#include "clgrad/plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,6 +57,12 @@ CLGRAD_API clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor 
 /** The launch list as text. Release with clgrad_function_text_release. */
 CLGRAD_API clgrad_status clgrad_function_explain(const clgrad_function *f, char **text);
 CLGRAD_API void clgrad_function_text_release(clgrad_function *f, char **text);
+
+/** Launch number i, its operand number k, and all launches together, by counting (clgrad/plan.h). CLGRAD_E_ARG: there is no such
+ *  launch or operand. CLGRAD_E_MEMORY. */
+CLGRAD_API clgrad_status clgrad_function_launch(const clgrad_function *f, size_t i, clgrad_launch_info *out);
+CLGRAD_API clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t k, clgrad_operand_info *out);
+CLGRAD_API clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out);
 
 /* --- objectives --- */
 

@@ -3,6 +3,7 @@
 /* A plan: a graph compiled to a list of launches for one device. Running it plans nothing, allocates nothing and waits
  * for nothing. */
 
+#include "clgrad/plan.h"
 #include "graph/graph.h"
 
 typedef struct clgrad_plan clgrad_plan;
@@ -41,6 +42,10 @@ uint64_t clgrad_plan_scratch_bytes(const clgrad_plan *plan);
 bool clgrad_plan_donation_taken(const clgrad_plan *plan, size_t input);
 /* One line a launch: template, variant, shape, fused nodes, bytes, flops. Release with clgrad_free. */
 clgrad_status clgrad_plan_explain(const clgrad_plan *plan, char **text);
+/* What it does and costs (clgrad/plan.h). E_ARG for a launch or operand that is not there, E_MEMORY. */
+clgrad_status clgrad_plan_launch_info(const clgrad_plan *plan, size_t launch, clgrad_launch_info *out);
+clgrad_status clgrad_plan_operand_info(const clgrad_plan *plan, size_t launch, size_t operand, clgrad_operand_info *out);
+clgrad_status clgrad_plan_cost(const clgrad_plan *plan, clgrad_cost *out);
 /* Scratch a plan for g would need, without making one or touching the device's memory: what `train` adds up beforehand. */
 clgrad_status clgrad_plan_estimate(clgrad_device *dev, const clgrad_graph *g, const clgrad_plan_options *options,
                                    uint64_t *scratch_bytes);

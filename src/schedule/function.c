@@ -135,6 +135,18 @@ clgrad_status clgrad_function_explain(const clgrad_function *f, char **text)
     return clgrad_plan_explain(f->plan, text);
 }
 
+clgrad_status clgrad_function_launch(const clgrad_function *f, size_t i, clgrad_launch_info *out)
+{
+    return clgrad_plan_launch_info(f->plan, i, out);
+}
+
+clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t k, clgrad_operand_info *out)
+{
+    return clgrad_plan_operand_info(f->plan, i, k, out);
+}
+
+clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out) { return clgrad_plan_cost(f->plan, out); }
+
 void clgrad_function_text_release(clgrad_function *f, char **text)
 {
     if (!f || !*text) return;

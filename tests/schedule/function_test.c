@@ -163,6 +163,15 @@ START_TEST(functions_explain_themselves)
     ck_assert_uint_gt(strlen(text), 0);
     clgrad_function_text_release(f, &text);
     ck_assert_ptr_null(text);
+    clgrad_cost cost;
+    clgrad_launch_info launch;
+    clgrad_operand_info operand;
+    ck_ok(clgrad_function_cost(f, &cost));
+    ck_ok(clgrad_function_launch(f, cost.num_launches - 1, &launch));
+    ck_ok(clgrad_function_operand(f, cost.num_launches - 1, launch.num_operands - 1, &operand));
+    ck_assert(cost.bytes >= launch.read_bytes + launch.written_bytes && launch.written_bytes >= operand.written_bytes);
+    ck_assert_int_eq(clgrad_function_launch(f, cost.num_launches, &launch), CLGRAD_E_ARG);
+    ck_assert_int_eq(clgrad_function_operand(f, 0, SIZE_MAX, &operand), CLGRAD_E_ARG);
     clgrad_function *second = clgrad_function_retain(f);
     clgrad_function_release(&f), clgrad_function_release(&second);
     clgrad_graph_release(&g);
