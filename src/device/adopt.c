@@ -175,7 +175,7 @@ clgrad_status clgrad_event_adopt(clgrad_device *dev, cl_event event, clgrad_even
     *out = NULL;
     CLGRAD_TRY(clgrad_device_check(dev));
     CLGRAD_TRY(check_event(dev, event));
-    CLGRAD_TRY(clgrad_event_create(dev, &adopted));
+    CLGRAD_TRY(clgrad_event_create(dev, 0, &adopted));
     const cl_int err = dev->cl.RetainEvent(event);
     if (err != CL_SUCCESS) {
         clgrad_event_release(&adopted);

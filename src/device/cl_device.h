@@ -7,6 +7,8 @@
 #include "device/device.h"
 #include "device/record.h"
 
+#include <stddef.h>
+
 /* --- the pool: freed memory kept by size class ------------------------------------------------------------------ */
 
 typedef struct clgrad_pool_block {
@@ -57,6 +59,7 @@ struct clgrad_device {
     clgrad_pool pool;
     clgrad_staged *staged;
     size_t num_staged, staged_capacity, staged_bytes;
+    clgrad_event *given_up; /* released while the driver may still write into their memory */
     clgrad_program **programs;
     size_t num_programs, programs_capacity;
     bool programs_unstored; /* some launched program waits to be stored */
@@ -73,10 +76,14 @@ struct clgrad_buffer {
     size_t class_bytes; /* held; 0 for a caller's buffer, which never enters the pool */
 };
 
+/* Of an enqueued read, also the memory it writes into: an event that is given up before its read has ended is kept by the device. */
 struct clgrad_event {
     size_t refs;
     clgrad_device *dev;
     cl_event event;
+    bool has_data, ended;  /* ended: nothing writes into data any more */
+    clgrad_event *next;    /* of those the device keeps */
+    max_align_t data[];
 };
 
 struct clgrad_kernel {
@@ -113,11 +120,14 @@ cl_mem clgrad_buffer_get_cl_mem(const clgrad_buffer *buffer);
 /* What is enqueued later runs after these. */
 clgrad_status clgrad_device_enqueue_wait(clgrad_device *dev, cl_uint count, const cl_event *events);
 
-/* An event whose cl_event is still NULL; made before the enqueue that fills it, so that nothing can fail after. */
-clgrad_status clgrad_event_create(clgrad_device *dev, clgrad_event **out);
+/* An event whose cl_event is still NULL; made before the enqueue that fills it, so that nothing can fail after. data_bytes: of
+ * memory for a read, or 0. */
+clgrad_status clgrad_event_create(clgrad_device *dev, size_t data_bytes, clgrad_event **out);
+bool clgrad_has_ended(const clgrad_device *dev, cl_event event);
 
 void clgrad_pool_release(clgrad_device *dev);
-void clgrad_staged_release(clgrad_device *dev);
+/* Frees what the driver reads and writes on the host, once it has ended. */
+void clgrad_transfers_release(clgrad_device *dev);
 void clgrad_programs_release(clgrad_device *dev);
 void clgrad_profile_release(clgrad_device *dev);
 

@@ -92,7 +92,7 @@ clgrad_status clgrad_device_complete(clgrad_device *dev)
     const cl_command_queue main_queue = dev->queue;
     dev->queue = dev->side_queue;
     const clgrad_status status = clgrad_device_probe(dev);
-    clgrad_staged_release(dev);
+    clgrad_transfers_release(dev);
     dev->queue = main_queue;
     return status;
 }
@@ -145,7 +145,7 @@ void clgrad_device_release(clgrad_device **address)
     if (!dev || --dev->refs > 0) return;
     clgrad_context *ctx = dev->ctx;
     clgrad_profile_release(dev);
-    clgrad_staged_release(dev);
+    clgrad_transfers_release(dev);
     clgrad_programs_store(dev);
     clgrad_programs_release(dev);
     clgrad_cache_close(&dev->cache);

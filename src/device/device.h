@@ -25,8 +25,9 @@ clgrad_device *clgrad_buffer_device(const clgrad_buffer *buffer);
  * reuse it at once (over 64 MiB it waits instead); `read` always waits. */
 clgrad_status clgrad_buffer_write(clgrad_buffer *buffer, size_t offset, const void *src, size_t bytes);
 clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes);
-/* Enqueued read into memory that stays valid; *event is signalled when dst may be looked at. */
-clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes,
+/* Enqueued read into memory of the event's own: *data, of `bytes` > 0, may be looked at once a wait for the event succeeded, until the
+ * event is released. That may be at any time: where the read has not ended, its memory stays until it has. */
+clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, size_t bytes, const void **data,
                                        clgrad_event **event);
 /* pattern_bytes is 1, 2, 4 or 8; offset and bytes are multiples of it. */
 clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t bytes, const void *pattern,

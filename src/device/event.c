@@ -2,11 +2,14 @@
 
 #include "device/cl_device.h"
 
-clgrad_status clgrad_event_create(clgrad_device *dev, clgrad_event **out)
+clgrad_status clgrad_event_create(clgrad_device *dev, size_t data_bytes, clgrad_event **out)
 {
-    clgrad_event *event = clgrad_alloc(dev->ctx, 1, sizeof *event);
+    size_t bytes;
+    if (!clgrad_add_size(sizeof(clgrad_event), data_bytes, &bytes))
+        return clgrad_fail(dev->ctx, CLGRAD_E_MEMORY, "a read of %zu bytes is more than memory can hold", data_bytes);
+    clgrad_event *event = clgrad_alloc(dev->ctx, bytes, 1);
     if (!event) return CLGRAD_E_MEMORY;
-    *event = (clgrad_event){ .refs = 1, .dev = clgrad_device_retain(dev) };
+    *event = (clgrad_event){ .refs = 1, .dev = clgrad_device_retain(dev), .has_data = data_bytes > 0 };
     *out = event;
     return CLGRAD_OK;
 }
@@ -17,14 +20,34 @@ clgrad_event *clgrad_event_retain(clgrad_event *event)
     return event;
 }
 
+bool clgrad_has_ended(const clgrad_device *dev, cl_event event)
+{
+    cl_int state = CL_QUEUED;
+    const cl_int err = dev->cl.GetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    return err == CL_SUCCESS && state <= CL_COMPLETE;
+}
+
+/* Of a lost device nothing is asked: its driver may hang. */
+static bool may_be_written(const clgrad_event *event)
+{
+    const clgrad_device *dev = event->dev;
+    if (!event->has_data || event->ended || !event->event || !clgrad_device_is_ours(dev)) return false;
+    return dev->lost || !clgrad_has_ended(dev, event->event);
+}
+
 void clgrad_event_release(clgrad_event **address)
 {
     clgrad_event *event = *address;
     *address = NULL;
     if (!event || --event->refs > 0) return;
     clgrad_device *dev = event->dev;
-    if (event->event && clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(event->event);
-    clgrad_free(dev->ctx, event);
+    if (may_be_written(event)) {
+        event->next = dev->given_up;
+        dev->given_up = event;
+    } else {
+        if (event->event && clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(event->event);
+        clgrad_free(dev->ctx, event);
+    }
     clgrad_device_release(&dev);
 }
 
@@ -32,6 +55,7 @@ clgrad_status clgrad_event_wait(clgrad_event *event)
 {
     CLGRAD_TRY(clgrad_device_check(event->dev));
     const cl_int err = event->dev->cl.WaitForEvents(1, &event->event);
+    event->ended = event->ended || err == CL_SUCCESS;
     return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(event->dev, err, "clWaitForEvents", "an event");
 }
 
@@ -78,7 +102,7 @@ clgrad_status clgrad_device_mark_begin(clgrad_device *dev, clgrad_event **event)
     if (!event) return CLGRAD_OK;
     *event = NULL;
     CLGRAD_TRY(clgrad_device_check(dev));
-    return clgrad_event_create(dev, event);
+    return clgrad_event_create(dev, 0, event);
 }
 
 static clgrad_status enqueue_mark(clgrad_device *dev, clgrad_event *mark)

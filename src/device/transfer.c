@@ -18,18 +18,11 @@ static clgrad_status check_range(clgrad_buffer *buffer, size_t offset, size_t by
 
 /* --- host to device -------------------------------------------------------------------------------------------------- */
 
-static bool has_ended(const clgrad_device *dev, cl_event event)
-{
-    cl_int state = CL_QUEUED;
-    const cl_int err = dev->cl.GetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
-    return err == CL_SUCCESS && state <= CL_COMPLETE;
-}
-
 /* Frees the copies of writes that have ended. Writes end in order, so it stops at the first that has not. */
 static void settle_staged(clgrad_device *dev)
 {
     size_t done = 0;
-    while (done < dev->num_staged && has_ended(dev, dev->staged[done].event)) {
+    while (done < dev->num_staged && clgrad_has_ended(dev, dev->staged[done].event)) {
         dev->cl.ReleaseEvent(dev->staged[done].event);
         clgrad_free(dev->ctx, dev->staged[done].data);
         dev->staged_bytes -= dev->staged[done].bytes;
@@ -39,28 +32,62 @@ static void settle_staged(clgrad_device *dev)
     if (done) memmove(dev->staged, dev->staged + done, dev->num_staged * sizeof *dev->staged);
 }
 
-/* Whether nothing reads the copies any more. A device that failed is not waited for without end. */
-static bool staged_have_ended(clgrad_device *dev)
+/* Frees the reads that were given up, those of them that have ended unless `all`. */
+static void settle_given_up(clgrad_device *dev, bool all)
 {
-    if (dev->num_staged == 0 || !clgrad_device_is_ours(dev)) return true;
-    if (!dev->lost && dev->cl.Finish(dev->queue) == CL_SUCCESS) return true;
-    dev->cl.Flush(dev->queue); /* writes that a driver never started would never end */
-    const double give_up = clgrad_os_seconds() + 1;
-    while (dev->num_staged > 0 && clgrad_os_seconds() < give_up) {
-        settle_staged(dev);
-        clgrad_os_pause();
+    clgrad_event **at = &dev->given_up;
+    while (*at) {
+        clgrad_event *event = *at;
+        if (!all && !clgrad_has_ended(dev, event->event)) {
+            at = &event->next;
+            continue;
+        }
+        *at = event->next;
+        if (clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(event->event);
+        clgrad_free(dev->ctx, event);
     }
-    return dev->num_staged == 0;
 }
 
-/* A driver that was lost may still read a copy: then the memory is left to it, since taking it away could bring the process down. */
-void clgrad_staged_release(clgrad_device *dev)
+static bool is_idle(const clgrad_device *dev) { return dev->num_staged == 0 && !dev->given_up; }
+
+/* Whether the driver reads and writes no host memory any more. A device that failed is not waited for without end. */
+static bool transfers_have_ended(clgrad_device *dev)
 {
-    const bool ended = staged_have_ended(dev);
+    if (is_idle(dev) || !clgrad_device_is_ours(dev)) return true;
+    if (!dev->lost && dev->cl.Finish(dev->queue) == CL_SUCCESS) return true;
+    dev->cl.Flush(dev->queue); /* what a driver never started would never end */
+    const double give_up = clgrad_os_seconds() + 1;
+    while (!is_idle(dev) && clgrad_os_seconds() < give_up) {
+        settle_staged(dev);
+        settle_given_up(dev, false);
+        clgrad_os_pause();
+    }
+    return is_idle(dev);
+}
+
+/* A driver that was lost may still use the memory: then it is left to it, since taking it away could bring the process down. */
+static void leave_to_driver(clgrad_device *dev)
+{
+    for (size_t i = 0; i < dev->num_staged; i++) dev->cl.ReleaseEvent(dev->staged[i].event);
+    for (clgrad_event *event = dev->given_up; event; event = event->next) dev->cl.ReleaseEvent(event->event);
+    dev->given_up = NULL;
+}
+
+static void free_all(clgrad_device *dev)
+{
     for (size_t i = 0; i < dev->num_staged; i++) {
         if (clgrad_device_is_ours(dev)) dev->cl.ReleaseEvent(dev->staged[i].event);
-        if (ended) clgrad_free(dev->ctx, dev->staged[i].data);
+        clgrad_free(dev->ctx, dev->staged[i].data);
     }
+    settle_given_up(dev, true);
+}
+
+void clgrad_transfers_release(clgrad_device *dev)
+{
+    if (transfers_have_ended(dev))
+        free_all(dev);
+    else
+        leave_to_driver(dev);
     clgrad_free(dev->ctx, dev->staged);
     dev->staged = NULL, dev->num_staged = dev->staged_capacity = dev->staged_bytes = 0;
 }
@@ -116,22 +143,24 @@ clgrad_status clgrad_buffer_read(clgrad_buffer *buffer, size_t offset, void *dst
     return err == CL_SUCCESS ? CLGRAD_OK : clgrad_device_wait_failed(dev, err, "clEnqueueReadBuffer", "a buffer");
 }
 
-clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, void *dst, size_t bytes,
+clgrad_status clgrad_buffer_read_later(clgrad_buffer *buffer, size_t offset, size_t bytes, const void **data,
                                        clgrad_event **event)
 {
     clgrad_device *dev = buffer->dev;
     *event = NULL;
     CLGRAD_TRY(check_range(buffer, offset, bytes, "read"));
-    if (bytes == 0) return clgrad_device_mark(dev, event);
-    clgrad_event *done; /* made first: once the read is enqueued nothing may fail */
-    CLGRAD_TRY(clgrad_event_create(dev, &done));
+    if (bytes == 0) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "read of no bytes");
+    settle_given_up(dev, false);
+    clgrad_event *read; /* made first: once the read is enqueued nothing may fail */
+    CLGRAD_TRY(clgrad_event_create(dev, bytes, &read));
     const cl_int err =
-        dev->cl.EnqueueReadBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, dst, 0, NULL, &done->event);
+        dev->cl.EnqueueReadBuffer(dev->queue, buffer->mem, CL_FALSE, offset, bytes, read->data, 0, NULL, &read->event);
     if (err != CL_SUCCESS) {
-        clgrad_event_release(&done);
+        clgrad_event_release(&read);
         return clgrad_device_enqueue_failed(dev, err, "clEnqueueReadBuffer", "a buffer");
     }
-    *event = done;
+    *data = read->data;
+    *event = read;
     return CLGRAD_OK;
 }
 

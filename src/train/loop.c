@@ -30,24 +30,33 @@ static double weight_between(const clgrad_trainer *t, int64_t first, int64_t end
 
 /* --- reading late --- */
 
-static clgrad_status read_scalar_later(clgrad_tensor *tensor, void *to, clgrad_event **event)
+static clgrad_status read_scalar_later(clgrad_tensor *tensor, const void **data, clgrad_event **event)
 {
     const size_t bytes = clgrad_dtype_bytes(tensor->dtype);
-    return clgrad_buffer_read_later(tensor->buffer, (size_t)tensor->offset * bytes, to, bytes, event);
+    return clgrad_buffer_read_later(tensor->buffer, (size_t)tensor->offset * bytes, bytes, data, event);
+}
+
+void clgrad_late_read_release(clgrad_late_read *late)
+{
+    clgrad_event_release(&late->loss_event);
+    clgrad_event_release(&late->stop_event);
 }
 
 static clgrad_status begin_read(clgrad_trainer *t)
 {
     clgrad_late_read *late = &t->late[t->next_late];
-    clgrad_event *first = NULL;
+    const void *loss = NULL, *stop = NULL;
     late->weight = t->window_weight;
     t->window_weight = 0;
     t->state.window = 0;
-    CLGRAD_TRY(read_scalar_later(t->opt->metric, &late->loss, &first));
-    clgrad_status st = read_scalar_later(t->opt->stop, &late->stop, &late->event);
-    if (st != CLGRAD_OK) clgrad_event_wait(first); /* late->loss is written until then */
-    clgrad_event_release(&first);
-    if (st == CLGRAD_OK) t->next_late = 1 - t->next_late;
+    clgrad_status st = read_scalar_later(t->opt->metric, &loss, &late->loss_event);
+    if (st == CLGRAD_OK) st = read_scalar_later(t->opt->stop, &stop, &late->stop_event);
+    late->loss = loss;
+    late->stop = stop;
+    if (st == CLGRAD_OK)
+        t->next_late = 1 - t->next_late;
+    else
+        clgrad_late_read_release(late);
     return st;
 }
 
@@ -62,14 +71,16 @@ static clgrad_status not_finite(clgrad_trainer *t, int64_t stop)
 
 static clgrad_status settle(clgrad_trainer *t, clgrad_late_read *late)
 {
-    if (!late->event) return CLGRAD_OK;
-    const clgrad_status st = clgrad_event_wait(late->event);
-    clgrad_event_release(&late->event);
-    CLGRAD_TRY(st);
-    if (late->stop != 0) return not_finite(t, late->stop);
-    t->state.loss_sum += (double)late->loss;
-    t->state.weight_sum += late->weight;
-    return CLGRAD_OK;
+    if (!late->stop_event) return CLGRAD_OK;
+    clgrad_status st = clgrad_event_wait(late->loss_event);
+    if (st == CLGRAD_OK) st = clgrad_event_wait(late->stop_event);
+    if (st == CLGRAD_OK && *late->stop != 0) st = not_finite(t, *late->stop);
+    if (st == CLGRAD_OK) {
+        t->state.loss_sum += (double)*late->loss;
+        t->state.weight_sum += late->weight;
+    }
+    clgrad_late_read_release(late);
+    return st;
 }
 
 /* Ends a window: what is on its way from the one before is waited for, which bounds how far the host runs ahead. */

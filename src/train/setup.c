@@ -258,10 +258,7 @@ clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume)
 void clgrad_trainer_release(clgrad_trainer *t)
 {
     const size_t count = t->task.model ? clgrad_model_num_parameters(t->task.model) : 0;
-    for (size_t i = 0; i < CLGRAD_COUNT(t->late); i++) {
-        if (t->late[i].event) clgrad_event_wait(t->late[i].event);
-        clgrad_event_release(&t->late[i].event);
-    }
+    for (size_t i = 0; i < CLGRAD_COUNT(t->late); i++) clgrad_late_read_release(&t->late[i]);
     clgrad_evaluator_release(&t->evaluator);
     clgrad_resident_release(&t->resident);
     clgrad_optimizer_release(&t->opt);

@@ -7,9 +7,9 @@
 
 /* Running loss and stop flag of one window of updates, on their way to the host. */
 typedef struct clgrad_late_read {
-    clgrad_event *event; /* NULL: nothing on its way */
-    float loss;
-    int64_t stop;
+    clgrad_event *loss_event, *stop_event; /* NULL: nothing on its way */
+    const float *loss;                     /* in the events' memory, as is stop */
+    const int64_t *stop;
     double weight;
 } clgrad_late_read;
 
@@ -48,6 +48,9 @@ typedef struct clgrad_trainer {
 /* Read the data, make everything, load the checkpoint if resume. On failure the trainer is to be released all the same. */
 clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume);
 void clgrad_trainer_release(clgrad_trainer *t);
+
+/* At any time: what has not arrived goes on arriving in memory of the device's. */
+void clgrad_late_read_release(clgrad_late_read *late);
 
 /* All epochs that are left. */
 clgrad_status clgrad_trainer_run(clgrad_trainer *t);

@@ -66,19 +66,10 @@ static void expect_values(const float *got, float a, float b, float c, float d)
                   got[3]);
 }
 
-/* Where an enqueued read goes. When the wait for it is made to fail, the read may still come later, so each run has
- * memory of its own. */
-static float *fresh_destination(void)
-{
-    static float destinations[4096][4];
-    static size_t used;
-    ck_assert_uint_lt(used, CLGRAD_COUNT(destinations));
-    return destinations[used++];
-}
-
 static clgrad_status use_device(clgrad_device *dev)
 {
-    float values[4] = { 1, 2, 3, 4 }, zero = 0, *later = fresh_destination();
+    float values[4] = { 1, 2, 3, 4 }, zero = 0;
+    const void *later = NULL;
     clgrad_buffer *x, *y;
     clgrad_event *read = NULL;
     CLGRAD_TRY(clgrad_buffer_create(dev, sizeof values, &x));
@@ -87,7 +78,7 @@ static clgrad_status use_device(clgrad_device *dev)
     if (!status) status = run_kernel(dev, x);
     if (!status) status = clgrad_buffer_fill(y, 0, sizeof values, &zero, sizeof zero);
     if (!status) status = clgrad_buffer_copy(y, 0, x, 0, 8);
-    if (!status) status = clgrad_buffer_read_later(y, 0, later, sizeof values, &read);
+    if (!status) status = clgrad_buffer_read_later(y, 0, sizeof values, &later, &read);
     if (!status) status = clgrad_event_wait(read);
     if (!status) expect_values(later, 2, 4, 0, 0);
     if (!status) status = clgrad_buffer_read(x, 0, values, sizeof values);
@@ -288,6 +279,112 @@ START_TEST(a_failed_wait_loses_the_device)
 }
 END_TEST
 
+/* A context and a device over the counting allocator and OpenCL table, with a buffer of 5s and a read of it on its way. */
+typedef struct late_read {
+    test_memory memory;
+    clgrad_context *ctx;
+    clgrad_device *dev;
+    clgrad_buffer *buffer;
+    clgrad_event *event;
+    const void *data;
+} late_read;
+
+enum { LATE_BYTES = 1 << 22 };
+
+static void late_read_begin(late_read *late)
+{
+    *late = (late_read){ .data = NULL };
+    const clgrad_allocator allocator = test_memory_allocator(&late->memory);
+    clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
+    options.allocator = &allocator;
+    options.cache_dir = "";
+    test_cl_install(true);
+    ck_assert_int_eq(clgrad_context_create(&options, &late->ctx), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_device_open(late->ctx, NULL, &late->dev), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_create(late->dev, LATE_BYTES, &late->buffer), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_fill(late->buffer, 0, LATE_BYTES, &(uint8_t){ 5 }, 1), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_read_later(late->buffer, 0, LATE_BYTES, &late->data, &late->event), CLGRAD_OK);
+}
+
+static void fail_from_now_on(const char *name, cl_int code)
+{
+    test_cl_state = (test_cl){ .fail_at = 1, .code = code, .only = name, .persistent = true, .live = test_cl_state.live };
+}
+
+/* Returns how many host blocks are left for good. */
+static size_t late_read_end(late_read *late)
+{
+    clgrad_event_release(&late->event);
+    clgrad_buffer_release(&late->buffer);
+    clgrad_device_release(&late->dev);
+    clgrad_context_release(&late->ctx);
+    ck_assert_int_eq(test_cl_state.live, 0);
+    return late->memory.live;
+}
+
+START_TEST(a_read_that_arrived_is_freed_with_its_event)
+{
+    if (no_device()) return;
+    late_read late;
+    late_read_begin(&late);
+    ck_assert_int_eq(clgrad_event_wait(late.event), CLGRAD_OK);
+    const unsigned char *bytes = late.data;
+    ck_assert_uint_eq(bytes[0], 5);
+    ck_assert_uint_eq(bytes[LATE_BYTES - 1], 5);
+    const size_t before = late.memory.live;
+    clgrad_event_release(&late.event);
+    ck_assert_uint_eq(late.memory.live, before - 1);
+    ck_assert_uint_eq(late_read_end(&late), 0);
+}
+END_TEST
+
+/* The wait says that the device is lost, while the read is still to come, as PoCL then shows under the sanitizers: its memory stays. */
+START_TEST(a_read_of_a_lost_device_keeps_its_memory)
+{
+    if (no_device()) return;
+    late_read late;
+    late_read_begin(&late);
+    fail_from_now_on("clWaitForEvents", CL_OUT_OF_RESOURCES);
+    ck_assert_int_eq(clgrad_event_wait(late.event), CLGRAD_E_DEVICE_LOST);
+    const size_t before = late.memory.live;
+    clgrad_event_release(&late.event);
+    ck_assert_uint_eq(late.memory.live, before);
+    ck_assert_uint_eq(late_read_end(&late), 0); /* here the driver did end it */
+}
+END_TEST
+
+START_TEST(a_read_that_never_ends_is_left_to_the_driver)
+{
+    if (no_device()) return;
+    static const void *still_reachable;
+    late_read late;
+    late_read_begin(&late);
+    still_reachable = late.data;
+    ck_assert_int_eq(clgrad_device_finish(late.dev), CLGRAD_OK);
+    fail_from_now_on("clGetEventInfo", CL_INVALID_EVENT);
+    late.dev->lost = true;
+    ck_assert_uint_eq(late_read_end(&late), 1);
+    ck_assert_ptr_nonnull(still_reachable);
+}
+END_TEST
+
+START_TEST(a_read_given_up_is_freed_once_it_has_ended)
+{
+    if (no_device()) return;
+    late_read late;
+    late_read_begin(&late);
+    fail_from_now_on("clGetEventInfo", CL_OUT_OF_RESOURCES); /* so that nobody knows of its end */
+    const size_t before = late.memory.live;
+    clgrad_event_release(&late.event);
+    ck_assert_uint_eq(late.memory.live, before);
+    ck_assert_int_eq(clgrad_device_finish(late.dev), CLGRAD_OK);
+    test_cl_state.fail_at = 0;
+    ck_assert_int_eq(clgrad_buffer_read_later(late.buffer, 0, 1, &late.data, &late.event), CLGRAD_OK);
+    ck_assert_uint_eq(late.memory.live, before);
+    ck_assert_uint_eq(late_read_end(&late), 0);
+}
+END_TEST
+
 START_TEST(a_failed_event_of_another_is_no_loss)
 {
     if (no_device()) return;
@@ -345,6 +442,10 @@ Suite *fault_suite(void)
     tcase_add_test(tests, each_opencl_call_fails_over_their_objects);
     tcase_add_test(tests, each_allocation_fails);
     tcase_add_test(tests, a_failed_wait_loses_the_device);
+    tcase_add_test(tests, a_read_that_arrived_is_freed_with_its_event);
+    tcase_add_test(tests, a_read_of_a_lost_device_keeps_its_memory);
+    tcase_add_test(tests, a_read_that_never_ends_is_left_to_the_driver);
+    tcase_add_test(tests, a_read_given_up_is_freed_once_it_has_ended);
     tcase_add_test(tests, a_failed_event_of_another_is_no_loss);
     tcase_add_test(tests, pooled_memory_is_given_up_when_the_driver_has_none);
     suite_add_tcase(suite, tests);

@@ -61,7 +61,7 @@ void fault_world_open(fault_world *world)
 /* What waits for a later moment to be freed is freed now. */
 static void give_up_caches(fault_world *world)
 {
-    clgrad_staged_release(world->dev);
+    clgrad_transfers_release(world->dev);
     clgrad_pool_release(world->dev);
 }
 
@@ -120,7 +120,6 @@ void fault_disarm(fault_world *world)
     world->memory.fail_at = 0;
     world->memory.persistent = false;
     test_cl_state.fail_at = 0;
-    test_cl_state.drained = NULL;
 }
 
 void fault_arm(fault_world *world, fault_kind kind, size_t k)
@@ -129,7 +128,6 @@ void fault_arm(fault_world *world, fault_kind kind, size_t k)
     world->memory.requests = test_cl_state.calls = 0;
     test_cl_state.failed = NULL;
     test_cl_state.code_for = code_for;
-    test_cl_state.drained = world->dev->queue;
     if (kind == FAULT_CALL)
         test_cl_state.fail_at = k;
     else if (kind != FAULT_NONE)

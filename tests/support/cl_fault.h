@@ -11,8 +11,7 @@ typedef struct test_cl {
     cl_int (*code_for)(const char *name); /* the same by the name of the call; NULL: code */
     const char *failed; /* name of the call that was refused, NULL while none was */
     const char *only;   /* count only calls of this name ("clFinish"); NULL: all */
-    cl_command_queue drained; /* finished before a call is refused, so that what was enqueued does not write into memory that the
-                               * program gives up when it believes the device lost; NULL: none */
+    bool persistent;    /* so are all after it */
     long live;          /* references that clgrad holds: created and retained minus released */
 } test_cl;
 extern test_cl test_cl_state;
