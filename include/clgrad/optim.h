@@ -167,6 +167,8 @@ CLGRAD_API clgrad_status clgrad_optimizer_set_progress(clgrad_optimizer *opt, co
 /** Borrowed: state tensor i of a parameter and its name ("momentum", "square"); NULL past the last, and for frozen parameters. */
 CLGRAD_API clgrad_tensor *clgrad_optimizer_state(const clgrad_optimizer *opt, size_t parameter, size_t i, const char **name);
 
+/** Borrowed: the functions of a step; NULL past the last. With `accumulate` > 1 function 0 runs at each step and 1 at each update. */
+CLGRAD_API clgrad_function *clgrad_optimizer_function(const clgrad_optimizer *opt, size_t i);
 /** The launch list of a step as text. Release with clgrad_optimizer_text_release. */
 CLGRAD_API clgrad_status clgrad_optimizer_explain(const clgrad_optimizer *opt, char **text);
 CLGRAD_API void clgrad_optimizer_text_release(clgrad_optimizer *opt, char **text);

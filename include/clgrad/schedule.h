@@ -64,6 +64,19 @@ CLGRAD_API clgrad_status clgrad_function_launch(const clgrad_function *f, size_t
 CLGRAD_API clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t k, clgrad_operand_info *out);
 CLGRAD_API clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out);
 
+/**
+ * Run the launches of the last call again, `runs` times after one run that is not counted, with the operands of that call (what is
+ * donated moves on), and time them. Waits.
+ *
+ * seconds  one for each launch: the median by the device's clock; NAN where it tells none, as of copies.
+ * wall     median seconds of a whole run by the host's clock, waiting included; may be NULL.
+ *
+ * CLGRAD_E_ARG     f was not called yet; the device was not opened with `profiling`; runs is 0; nothing was enqueued.
+ * CLGRAD_E_MEMORY  nothing was enqueued.
+ * CLGRAD_E_DEVICE  a launch failed.
+ */
+CLGRAD_API clgrad_status clgrad_function_time(clgrad_function *f, size_t runs, double *seconds, double *wall);
+
 /* --- objectives --- */
 
 typedef struct clgrad_objective_options {
@@ -120,6 +133,10 @@ CLGRAD_API size_t clgrad_operator_domain_count(const clgrad_operator *op);
 CLGRAD_API size_t clgrad_operator_range_count(const clgrad_operator *op);
 CLGRAD_API clgrad_shape clgrad_operator_domain_shape(const clgrad_operator *op, size_t i);
 CLGRAD_API clgrad_shape clgrad_operator_range_shape(const clgrad_operator *op, size_t i);
+/** Borrowed: what an operator runs; NULL where it has none. 0: at each new point, 1: at each application, 2 and 3: the same for the
+ *  transpose of an operator that is not symmetric. */
+CLGRAD_API clgrad_function *clgrad_operator_function(const clgrad_operator *op, size_t i);
+
 /** Elements in all: columns and rows of the matrix. */
 CLGRAD_API int64_t clgrad_operator_columns(const clgrad_operator *op);
 CLGRAD_API int64_t clgrad_operator_rows(const clgrad_operator *op);

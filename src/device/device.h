@@ -75,4 +75,10 @@ clgrad_status clgrad_device_mark(clgrad_device *dev, clgrad_event **event);
 clgrad_status clgrad_device_mark_begin(clgrad_device *dev, clgrad_event **event);
 clgrad_status clgrad_device_mark_end(clgrad_device *dev, clgrad_status status, clgrad_event **event);
 
+/* Launches whose times a device opened with `profiling` has kept, and how long one ran by the device's clock: NAN where the driver
+ * tells nothing that could be a time. Waits. */
+bool clgrad_device_profiles(const clgrad_device *dev);
+size_t clgrad_device_num_timed(const clgrad_device *dev);
+clgrad_status clgrad_device_timed_seconds(clgrad_device *dev, size_t i, double *seconds);
+
 bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */

@@ -3,6 +3,8 @@
 #include "base/os.h"
 #include "device/cl_device.h"
 
+#include <math.h>
+
 /* Drivers slow down with many living events, so times are fetched whenever this many launches have gathered. */
 enum { UNSETTLED_LAUNCHES = 4096 };
 
@@ -40,6 +42,23 @@ void clgrad_profile_add(clgrad_device *dev, cl_event taken, const char *label)
         return;
     }
     dev->launches[dev->num_launches++] = (clgrad_launch_record){ .event = taken, .label = copy };
+}
+
+bool clgrad_device_profiles(const clgrad_device *dev) { return dev->profiling; }
+size_t clgrad_device_num_timed(const clgrad_device *dev) { return dev->num_launches; }
+
+clgrad_status clgrad_device_timed_seconds(clgrad_device *dev, size_t i, double *seconds)
+{
+    *seconds = NAN;
+    if (i >= dev->num_launches)
+        return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "the time of launch %zu was asked for, %zu were kept", i, dev->num_launches);
+    if (i >= dev->launches_settled) {
+        CLGRAD_TRY(clgrad_device_finish(dev));
+        settle(dev);
+    }
+    const clgrad_launch_record *launch = &dev->launches[i];
+    if (launch->end > launch->start) *seconds = (double)(launch->end - launch->start) * 1e-9;
+    return CLGRAD_OK;
 }
 
 void clgrad_profile_release(clgrad_device *dev)

@@ -384,10 +384,15 @@ void clgrad_optimizer_release(clgrad_optimizer **address)
     clgrad_device_release(&dev);
 }
 
+clgrad_function *clgrad_optimizer_function(const clgrad_optimizer *opt, size_t i)
+{
+    if (opt->whole.function) return i == 0 ? opt->whole.function : NULL;
+    return i == 0 ? opt->accumulate.function : i == 1 ? opt->update.function : NULL;
+}
+
 clgrad_status clgrad_optimizer_explain(const clgrad_optimizer *opt, char **text)
 {
-    const clgrad_step_part *part = opt->whole.function ? &opt->whole : &opt->accumulate;
-    return clgrad_function_explain(part->function, text);
+    return clgrad_function_explain(clgrad_optimizer_function(opt, 0), text);
 }
 
 void clgrad_optimizer_text_release(clgrad_optimizer *opt, char **text)

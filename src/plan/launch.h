@@ -150,6 +150,9 @@ clgrad_status clgrad_plan_donate(clgrad_plan *plan);
 clgrad_status clgrad_plan_layout(clgrad_plan *plan);
 clgrad_status clgrad_plan_allocate(clgrad_plan *plan);
 
+/* plan.c: enqueue one launch of a bound plan */
+clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l);
+
 /* emit.c and emit_matmul.c: text and kernel of one launch */
 clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *launch);
 clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *launch);

@@ -353,15 +353,17 @@ static clgrad_status run_clblast(const clgrad_plan *plan, const clgrad_launch *l
     return clgrad_clblast_run(plan->dev, &desc, a, b, c, c_offset + l->root[0].place.offset);
 }
 
+clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l)
+{
+    if (l->kind == CLGRAD_LAUNCH_COPY) return run_copy(plan, l);
+    if (l->clblast) return run_clblast(plan, l);
+    return clgrad_kernel_launch(l->kernel, l->dims, l->global, l->local, l->label);
+}
+
 clgrad_status clgrad_plan_run(clgrad_plan *plan)
 {
     if (!plan->bound) return clgrad_fail(plan->ctx, CLGRAD_E_ARG, "the plan is run before tensors are bound to it");
-    for (size_t i = 0; i < plan->num_launches; i++) {
-        const clgrad_launch *l = &plan->launches[i];
-        if (l->kind == CLGRAD_LAUNCH_COPY) CLGRAD_TRY(run_copy(plan, l));
-        else if (l->clblast) CLGRAD_TRY(run_clblast(plan, l));
-        else CLGRAD_TRY(clgrad_kernel_launch(l->kernel, l->dims, l->global, l->local, l->label));
-    }
+    for (size_t i = 0; i < plan->num_launches; i++) CLGRAD_TRY(clgrad_launch_run(plan, &plan->launches[i]));
     return CLGRAD_OK;
 }
 

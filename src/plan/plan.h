@@ -46,6 +46,9 @@ clgrad_status clgrad_plan_explain(const clgrad_plan *plan, char **text);
 clgrad_status clgrad_plan_launch_info(const clgrad_plan *plan, size_t launch, clgrad_launch_info *out);
 clgrad_status clgrad_plan_operand_info(const clgrad_plan *plan, size_t launch, size_t operand, clgrad_operand_info *out);
 clgrad_status clgrad_plan_cost(const clgrad_plan *plan, clgrad_cost *out);
+/* Run a bound plan `runs` times and give the median seconds of each launch by the device's clock (NAN: it keeps none, as of copies),
+ * and of a whole run by the host's. E_ARG: the device does not profile, nothing is bound, no runs. */
+clgrad_status clgrad_plan_time(clgrad_plan *plan, size_t runs, double *seconds, double *wall);
 /* Scratch a plan for g would need, without making one or touching the device's memory: what `train` adds up beforehand. */
 clgrad_status clgrad_plan_estimate(clgrad_device *dev, const clgrad_graph *g, const clgrad_plan_options *options,
                                    uint64_t *scratch_bytes);

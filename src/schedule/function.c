@@ -147,6 +147,11 @@ clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t
 
 clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out) { return clgrad_plan_cost(f->plan, out); }
 
+clgrad_status clgrad_function_time(clgrad_function *f, size_t runs, double *seconds, double *wall)
+{
+    return clgrad_plan_time(f->plan, runs, seconds, wall);
+}
+
 void clgrad_function_text_release(clgrad_function *f, char **text)
 {
     if (!f || !*text) return;

@@ -177,6 +177,12 @@ clgrad_status clgrad_jacobian_create(clgrad_device *dev, const clgrad_graph *f, 
     return st;
 }
 
+clgrad_function *clgrad_operator_function(const clgrad_operator *op, size_t i)
+{
+    const half *h = i < 2 ? &op->forward : &op->backward;
+    return i > 3 ? NULL : i % 2 ? h->unknown : h->known;
+}
+
 /* --- shapes --- */
 
 size_t clgrad_operator_domain_count(const clgrad_operator *op) { return op->forward.num_v; }

@@ -159,6 +159,7 @@ START_TEST(accumulated_steps_make_one_update_with_their_mean)
     options.lr = 0.1;
     options.accumulate = 3;
     clgrad_optimizer *opt = create(&q, &options);
+    ck_assert(clgrad_optimizer_function(opt, 0) && clgrad_optimizer_function(opt, 1) && !clgrad_optimizer_function(opt, 2));
     steps(&q, opt, 2);
     quadratic_read(opt, now);
     ck_assert_mem_eq(now, q.p, sizeof now);
@@ -341,6 +342,7 @@ START_TEST(plans_can_be_read)
     ck_assert_uint_gt(strlen(text), 0);
     clgrad_optimizer_text_release(opt, &text);
     ck_assert_ptr_null(text);
+    ck_assert(clgrad_optimizer_function(opt, 0) && !clgrad_optimizer_function(opt, 1));
     clgrad_optimizer *second = clgrad_optimizer_retain(opt);
     clgrad_optimizer_release(&opt);
     ck_assert_int_eq(clgrad_optimizer_updates(second), 0);

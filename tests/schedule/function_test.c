@@ -178,6 +178,47 @@ START_TEST(functions_explain_themselves)
 }
 END_TEST
 
+/* In place, x doubles and grows by 1 with each run: one that is not counted, then three. */
+START_TEST(functions_time_their_launches)
+{
+    if (!test_device()) return;
+    clgrad_device_options device_options = CLGRAD_DEVICE_OPTIONS_INIT;
+    device_options.profiling = true;
+    clgrad_device *dev = NULL;
+    ck_ok(clgrad_device_open(test_context(), &device_options, &dev));
+    clgrad_graph *g = affine(test_context());
+    clgrad_function *f = NULL;
+    clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
+    options.donated = (uint32_t[]){ 1, 0 };
+    ck_ok(clgrad_function_create(dev, g, &options, &f));
+    clgrad_cost cost;
+    ck_ok(clgrad_function_cost(f, &cost));
+    double seconds[16], wall = 0, sum = 0;
+    ck_assert_uint_le(cost.num_launches, 16);
+    ck_assert_int_eq(clgrad_function_time(f, 3, seconds, &wall), CLGRAD_E_ARG);
+    ck_assert_ptr_nonnull(strstr(clgrad_error_text(test_context()), "last call"));
+    clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { in[0], NULL };
+    ck_ok(clgrad_function_call(f, in, out, 0, NULL, NULL));
+    ck_assert_int_eq(clgrad_function_time(f, 0, seconds, &wall), CLGRAD_E_ARG);
+    ck_ok(clgrad_function_time(f, 3, seconds, &wall));
+    for (size_t i = 0; i < cost.num_launches; i++) sum += seconds[i];
+    ck_assert_msg(sum > 0 && sum < 2 * wall, "launches take %g s of %g s", sum, wall);
+    ck_assert_float_eq(element(in[0], 3), 32 * 3 + 31);
+    clgrad_tensor_release(&in[0]), clgrad_tensor_release(&in[1]), clgrad_tensor_release(&out[1]);
+    clgrad_function_release(&f);
+    clgrad_device_release(&dev);
+
+    clgrad_tensor *plain[] = { numbers(test_device(), 1), scalar(test_device(), 2) }, *made[] = { NULL, NULL };
+    ck_ok(clgrad_function_create(test_device(), g, NULL, &f));
+    ck_ok(clgrad_function_call(f, plain, made, 0, NULL, NULL));
+    ck_assert_int_eq(clgrad_function_time(f, 3, seconds, &wall), CLGRAD_E_ARG);
+    ck_assert_ptr_nonnull(strstr(clgrad_error_text(test_context()), "profiling"));
+    for (int i = 0; i < 2; i++) clgrad_tensor_release(&plain[i]), clgrad_tensor_release(&made[i]);
+    clgrad_function_release(&f);
+    clgrad_graph_release(&g);
+}
+END_TEST
+
 Suite *function_suite(void)
 {
     Suite *suite = suite_create("function");
@@ -188,6 +229,7 @@ Suite *function_suite(void)
     tcase_add_test(tests, refused_memory_enqueues_nothing);
     tcase_add_test(tests, broken_graphs_are_refused);
     tcase_add_test(tests, functions_explain_themselves);
+    tcase_add_test(tests, functions_time_their_launches);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return suite;

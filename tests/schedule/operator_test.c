@@ -112,6 +112,8 @@ START_TEST(hessian_products_are_the_oracles)
     ck_ok(clgrad_hessian_create(p.dev, p.f, 0, 2, wrt, p.in, &h));
     ck_assert_int_eq(clgrad_operator_columns(h), IN * OUT + OUT);
     ck_assert_int_eq(clgrad_operator_rows(h), IN * OUT + OUT);
+    ck_assert(clgrad_operator_function(h, 0) && clgrad_operator_function(h, 1));
+    ck_assert(!clgrad_operator_function(h, 2) && !clgrad_operator_function(h, 3) && !clgrad_operator_function(h, 4));
     check_product(&p, h);
     fill(&p.at[0], 99), fill(&p.at[1], 98); /* another point */
     for (int i = 0; i < 2; i++) ck_ok(clgrad_tensor_write(p.in[i], p.at[i].data, clgrad_array_bytes(&p.at[i])));
@@ -212,6 +214,7 @@ START_TEST(linear_functions_have_zero_hessians)
     ck_ok(clgrad_output(g, "s", clgrad_sum(g, clgrad_input(g, "x", CLGRAD_F32, CLGRAD_SHAPE(3)), CLGRAD_ALL_AXES, false)));
     ck_ok(clgrad_tensor_create_from(dev, CLGRAD_F32, CLGRAD_SHAPE(3), values, sizeof values, &x));
     ck_ok(clgrad_hessian_create(dev, g, 0, 1, &wrt, &x, &h));
+    ck_assert(clgrad_operator_function(h, 0) && !clgrad_operator_function(h, 1));
     ck_ok(clgrad_operator_apply(h, &x, out, 0, NULL, NULL));
     ck_ok(clgrad_tensor_read(out[0], zeros, sizeof zeros));
     for (int i = 0; i < 3; i++) ck_assert_float_eq(zeros[i], 0);
