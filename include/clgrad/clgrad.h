@@ -4,6 +4,7 @@
 
 #include "clgrad/autodiff.h"
 #include "clgrad/base.h"
+#include "clgrad/bench.h"
 #include "clgrad/device.h"
 #include "clgrad/graph.h"
 #include "clgrad/io.h"

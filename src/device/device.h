@@ -81,4 +81,14 @@ bool clgrad_device_profiles(const clgrad_device *dev);
 size_t clgrad_device_num_timed(const clgrad_device *dev);
 clgrad_status clgrad_device_timed_seconds(clgrad_device *dev, size_t i, double *seconds);
 
+/* Work timed by the device's own clock, whatever that clock is worth. What is enqueued between begin and end goes through a queue
+ * that keeps times (the device's own where it was opened with `profiling`); both calls wait for all work before them. end takes the
+ * status of the work in between and passes it on; times are those between the two marks, 0 where the driver tells none. */
+typedef struct clgrad_span clgrad_span;
+typedef struct clgrad_span_times {
+    uint64_t begin_ns, end_ns;
+} clgrad_span_times;
+clgrad_status clgrad_span_begin(clgrad_device *dev, clgrad_span **out);
+clgrad_status clgrad_span_end(clgrad_span **span, clgrad_status status, clgrad_span_times *times);
+
 bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */

@@ -59,6 +59,14 @@ static clgrad_status run_kernel(clgrad_device *dev, clgrad_buffer *x)
     return status;
 }
 
+static clgrad_status time_kernel(clgrad_device *dev, clgrad_buffer *x)
+{
+    clgrad_span *span;
+    clgrad_span_times times;
+    CLGRAD_TRY(clgrad_span_begin(dev, &span));
+    return clgrad_span_end(&span, run_kernel(dev, x), &times);
+}
+
 static void expect_values(const float *got, float a, float b, float c, float d)
 {
     ck_assert_msg(got[0] == a && got[1] == b && got[2] == c && got[3] == d, "call %zu (%s) failed, then %g %g %g %g",
@@ -84,6 +92,7 @@ static clgrad_status use_device(clgrad_device *dev)
     if (!status) status = clgrad_buffer_read(x, 0, values, sizeof values);
     if (!status) expect_values(values, 2, 4, 6, 8);
     if (!status) status = clgrad_device_finish(dev);
+    if (!status) status = time_kernel(dev, x);
     clgrad_event_release(&read);
     clgrad_buffer_release(&x);
     clgrad_buffer_release(&y);

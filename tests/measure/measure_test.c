@@ -1,5 +1,6 @@
 /* measure: the whole matrix on the device of this run, its negative control, names, and the digest over variants. */
 
+#include "measure/bench_test.h"
 #include "measure/digest_test.h"
 #include "measure/matrix.h"
 #include "support/device.h"
@@ -88,4 +89,4 @@ static Suite *measure_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { measure_suite }, { digest_suite }, { NULL } };
+const test_suite test_suites[] = { { measure_suite }, { digest_suite }, { bench_suite }, { NULL } };
