@@ -1,11 +1,11 @@
 /* clgrad-template 1 */
 /* chain.cl -- one accumulator per kept element, in increasing order of what is reduced; lanes along the kept elements.
  *
- * needs   as map.cl; LOOPS: nested loops over what is reduced; BODY_V, BODY_S compute IN_V, IN_S inside them; END_V, END_S store `acc`
+ * needs   as rows.cl, which follows; LOOPS: nested loops over what is reduced; BODY_V, BODY_S compute IN_V, IN_S inside them; END_V, END_S store `acc`
  *         VECTOR, SCALAR: type of the accumulator
  *         ACCUMULATE(T, M, IN): one step; BEGIN(T): declarations before the first
  *         CELLS 1: FIRST, its extent OUTER and LOOPS inside it; the sum is cut every CUT of FIRST and the parts are added in pairs
- * launch  as map.cl
+ * launch  as rows.cl
  * bits    the order of the sums is that of src/ref/sums.h: chain, and pairs over cells */
 #if CELLS
 #define CHAIN(T, M, BODY, IN, END)                                                  \
@@ -39,23 +39,5 @@
     }
 #endif
 
-ATTRIBUTES kernel void chain(const params p ARGUMENTS)
-{
-    PARAMS
-    long unit = (long)get_global_id(0) * PER;
-    const long end = min(unit + PER, TOTAL);
-    UNIFORM
-    while (unit < end) {
-        const long row = unit / VECTORS, first = unit - row * VECTORS;
-        const long last = min(VECTORS, first + (end - unit)), full = min(last, N / WIDTH);
-        long vector = first;
-        ROW
-        for (; vector < full; vector++) {
-            const long LANE = vector * WIDTH;
-            CHAIN(VECTOR, VECTOR_MASK, BODY_V, IN_V, END_V)
-        }
-        if (vector < last)
-            for (long LANE = vector * WIDTH; LANE < N; LANE++) CHAIN(SCALAR, SCALAR_MASK, BODY_S, IN_S, END_S)
-        unit += last - first;
-    }
-}
+#define STEP_V CHAIN(VECTOR, VECTOR_MASK, BODY_V, IN_V, END_V)
+#define STEP_S CHAIN(SCALAR, SCALAR_MASK, BODY_S, IN_S, END_S)

@@ -8,7 +8,9 @@
  *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
  *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one; mm_params, mm_a_start,
  *         mm_b_start
- * launch  one work-item a group; group (columns, rows, batches) covers mm.columns, mm.rows, mm.batches of them
+ *         MM_ENTRY: the function's head and first statements, which define `mm`, `e`, MM_SCRATCH vectors of local memory `scratch` and the
+ *         share's numbers item_i, item_j, item_z
+ * launch  share (item_j, item_i, item_z) covers mm.columns, mm.rows, mm.batches of them; the last in i takes all rows that are left
  * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
  * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */
 #if MM_SWAP /* the product was transposed: its operands and indices trade places */
@@ -135,17 +137,15 @@ MM_INLINE bool mm_advance(MM_VECTOR done[MM_ROWS][MM_VECTORS], global const MM_A
     return q1 == mm->k;
 }
 
-kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_ARGS)
-{
-    const mm_params *mm = &params;
+MM_ENTRY
 #if MM_PACK
-    local MM_VECTOR panel[MM_DEPTH * MM_VECTORS];
+    local MM_VECTOR *panel = scratch, *state = scratch + MM_DEPTH * MM_VECTORS;
+#else
+    local MM_VECTOR *state = scratch;
 #endif
-    local MM_VECTOR state[MM_TILES * MM_LEVELS * MM_ROWS * MM_VECTORS];
-    const long rows0 = get_group_id(1) * mm->rows, rows1 = min(rows0 + mm->rows, mm->m);
-    const long columns0 = get_group_id(0) * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
-    const long batch0 = get_group_id(2) * mm->batches, batch1 = min(batch0 + mm->batches, mm->num_batches);
+    const long rows0 = item_i * mm->rows, rows1 = item_i + 1 == mm->row_items ? mm->m : rows0 + mm->rows;
+    const long columns0 = item_j * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
+    const long batch0 = item_z * mm->batches, batch1 = min(batch0 + mm->batches, mm->num_batches);
     for (long batch = batch0; batch < batch1; batch++) {
         global const MM_A_TYPE *az = a + mm_a_start(mm, batch);
         global const MM_B_TYPE *bz = b + mm_b_start(mm, batch);

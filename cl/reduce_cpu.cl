@@ -1,9 +1,9 @@
 /* clgrad-template 1 */
 /* reduce_cpu.cl -- sums over trailing axes by the chunk rule of src/ref/sums.h; one work-item per chunk.
  *
- * needs   as map.cl, the lanes running along what is reduced (N elements a row); SEGMENTS = cells x CHUNKS a row, PART elements a cell
+ * needs   as rows.cl, the lanes running along what is reduced (N elements a row); SEGMENTS = cells x CHUNKS a row, PART elements a cell
  *         BODY_V, BODY_S compute IN_V, IN_S; VECTOR, SCALAR: type of the sum; END stores `acc`, of segment `unit`
- * launch  work-item i takes segments i PER .. (i + 1) PER - 1 of TOTAL; work-groups of one: nothing is shared
+ * launch  share i takes segments i PER .. (i + 1) PER - 1 of TOTAL, the last one all that are left
  * bits    those of reduce_gpu.cl */
 #if WIDTH == 1
 #define LOAD_LANES(i, p) (p)[i]
@@ -17,10 +17,10 @@
 #define STORE_LANES(x, i, p) STORE_LANES_AS(WIDTH, x, i, p)
 #endif
 
-ATTRIBUTES kernel void reduce_cpu(const params p ARGUMENTS)
+ENTRY
 {
     PARAMS
-    const long begin = (long)get_global_id(0) * PER, end = min(begin + PER, TOTAL);
+    const long begin = ITEM * PER, end = ITEM + 1 == ITEMS ? TOTAL : min(begin + PER, TOTAL);
     UNIFORM
     for (long unit = begin; unit < end; unit++) {
         const long row = unit / SEGMENTS, segment = unit - row * SEGMENTS, cell = segment / CHUNKS;

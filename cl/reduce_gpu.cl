@@ -4,7 +4,7 @@
  * needs   as reduce_cpu.cl, WIDTH 1
  * launch  group g sums segment g of TOTAL
  * bits    those of reduce_cpu.cl */
-kernel __attribute__((reqd_work_group_size(64, 1, 1))) void reduce_gpu(const params p ARGUMENTS)
+ENTRY
 {
     PARAMS
     local SCALAR lanes[64];

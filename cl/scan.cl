@@ -1,8 +1,8 @@
 /* clgrad-template 1 */
 /* scan.cl -- running sums along an axis by the rule of src/ref/sums.h; lanes along the other axes.
  *
- * needs   as map.cl; STEP: index along the axis, STEPS its extent; BODY_V, BODY_S compute IN_V, IN_S; END_V, END_S store `acc`
- * launch  as map.cl
+ * needs   as rows.cl, which follows; STEP: index along the axis, STEPS its extent; BODY_V, BODY_S compute IN_V, IN_S; END_V, END_S store `acc`
+ * launch  as rows.cl
  * bits    one order, whatever WIDTH */
 #define SCAN(T, BODY, IN, END)                                                              \
     {                                                                                       \
@@ -19,23 +19,5 @@
         }                                                                                   \
     }
 
-ATTRIBUTES kernel void scan(const params p ARGUMENTS)
-{
-    PARAMS
-    long unit = (long)get_global_id(0) * PER;
-    const long end = min(unit + PER, TOTAL);
-    UNIFORM
-    while (unit < end) {
-        const long row = unit / VECTORS, first = unit - row * VECTORS;
-        const long last = min(VECTORS, first + (end - unit)), full = min(last, N / WIDTH);
-        long vector = first;
-        ROW
-        for (; vector < full; vector++) {
-            const long LANE = vector * WIDTH;
-            SCAN(VECTOR, BODY_V, IN_V, END_V)
-        }
-        if (vector < last)
-            for (long LANE = vector * WIDTH; LANE < N; LANE++) SCAN(SCALAR, BODY_S, IN_S, END_S)
-        unit += last - first;
-    }
-}
+#define STEP_V SCAN(VECTOR, BODY_V, IN_V, END_V)
+#define STEP_S SCAN(SCALAR, BODY_S, IN_S, END_S)

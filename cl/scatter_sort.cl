@@ -3,12 +3,12 @@
  *
  * needs   INDEX: type of an index; COUNT indices a batch, ROWS rows, BATCHES
  *         x0: indices [BATCHES, COUNT]    x1: starts [BATCHES, ROWS + 2]    x2: order [BATCHES, COUNT]
- * launch  one work-item per batch: the order of equal indices is that of their places, so nothing here may race
+ * launch  one share per batch: the order of equal indices is that of their places, so nothing here may race
  * bits    updates of row r are order[starts[r]] .. order[starts[r + 1] - 1], in increasing order; indices out of range are left out */
-kernel __attribute__((reqd_work_group_size(1, 1, 1))) void scatter_sort(const params p ARGUMENTS)
+ENTRY
 {
     PARAMS
-    const long batch = (long)get_global_id(0);
+    const long batch = ITEM;
     UNIFORM
     global const INDEX *index = x0 + batch * COUNT;
     global long *starts = x1 + batch * (ROWS + 2), *order = x2 + batch * COUNT;

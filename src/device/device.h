@@ -38,19 +38,28 @@ clgrad_status clgrad_buffer_copy(clgrad_buffer *dst, size_t dst_offset, clgrad_b
 
 /* --- programs and kernels ---------------------------------------------------------------------------------------- */
 
-/* One kernel of one specialised template. */
+/* A template as one of several in a text. Its macros and its preamble's end with it; other names must differ between parts. */
+typedef struct clgrad_kernel_part {
+    const char *preamble, *file, *walk; /* as in clgrad_kernel_source */
+} clgrad_kernel_part;
+
+/* One kernel of one specialised template, or of several as parts. */
 typedef struct clgrad_kernel_source {
-    const char *file;     /* template under cl/, "map.cl"; found by the kernel search */
+    const char *file;     /* template under cl/, "map.cl"; found by the kernel search. With parts: a name for messages */
     const char *preamble; /* #defines and generated functions, put before the template's text */
     const char *name;     /* kernel function */
     bool with_math;       /* put constants.cl, math.cl, codec.cl (macros of our own functions) between prologue and preamble */
+    const char *walk;     /* template that the first one needs behind it, "rows.cl"; NULL: none */
+    const clgrad_kernel_part *parts; /* instead of file and walk */
+    size_t num_parts;
+    const char *closing;  /* put behind the parts: the kernel that calls them */
 } clgrad_kernel_source;
 
 /* Build, or fetch from the program cache, and make a kernel with arguments of its own (two kernels of one program share
  * nothing mutable). Programs are kept per device and shared by equal text. The device adds to every text, in this order: a
  * prologue (`#pragma OPENCL FP_CONTRACT OFF`, extension pragmas for fp64/fp16 where probed, `#define CLGRAD_FMA 0/1`,
  * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`), the files of
- * with_math if asked for, the preamble, `#line 1 "<file>"`, the template. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
+ * with_math if asked for, the preamble, `#line 1 "<file>"`, the template, or the parts and what closes them. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
 clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_source *source, clgrad_kernel **out);
 void clgrad_kernel_release(clgrad_kernel **kernel);
 /* Arguments keep the buffer alive until replaced or the kernel is released. */

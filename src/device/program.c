@@ -34,6 +34,44 @@ static clgrad_status append_file(clgrad_context *ctx, const char *file, clgrad_t
 
 static const char *const math_files[] = { "constants.cl", "math.cl", "codec.cl" };
 
+static clgrad_status append_template(clgrad_context *ctx, const char *preamble, const char *file, const char *walk, clgrad_text *text)
+{
+    if (preamble) clgrad_text_append(text, "#line 1 \"preamble\"\n%s\n", preamble);
+    CLGRAD_TRY(append_file(ctx, file, text));
+    return walk ? append_file(ctx, walk, text) : CLGRAD_OK;
+}
+
+/* #undef for every #define that the text has from `from` on. */
+static void append_undefs(clgrad_text *text, size_t from)
+{
+    static const char word[] = "#define ";
+    for (size_t at = from; !text->failed;) {
+        const char *line = strstr(text->data + at, word);
+        if (!line) return;
+        const bool begins = line == text->data || line[-1] == '\n';
+        char name[64];
+        at = (size_t)(line - text->data) + sizeof word - 1;
+        const size_t n = strcspn(text->data + at, " (\n\\");
+        if (!begins || n >= sizeof name) continue;
+        memcpy(name, text->data + at, n);
+        name[n] = '\0';
+        clgrad_text_append(text, "#undef %s\n", name);
+    }
+}
+
+static clgrad_status append_parts(clgrad_context *ctx, const clgrad_kernel_source *source, clgrad_text *text)
+{
+    if (source->preamble) clgrad_text_append(text, "#line 1 \"preamble\"\n%s\n", source->preamble);
+    for (size_t i = 0; i < source->num_parts; i++) {
+        const clgrad_kernel_part *part = &source->parts[i];
+        const size_t from = text->bytes;
+        CLGRAD_TRY(append_template(ctx, part->preamble, part->file, part->walk, text));
+        append_undefs(text, from);
+    }
+    clgrad_text_append(text, "#line 1 \"%s\"\n%s", source->file, source->closing);
+    return CLGRAD_OK;
+}
+
 clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source *source, char **out)
 {
     clgrad_text text = { .ctx = dev->ctx };
@@ -42,8 +80,9 @@ clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source 
     append_prologue(dev, &text);
     for (size_t i = 0; source->with_math && !status && i < CLGRAD_COUNT(math_files); i++)
         status = append_file(dev->ctx, math_files[i], &text);
-    if (source->preamble) clgrad_text_append(&text, "#line 1 \"preamble\"\n%s\n", source->preamble);
-    if (!status) status = append_file(dev->ctx, source->file, &text);
+    if (!status)
+        status = source->num_parts ? append_parts(dev->ctx, source, &text)
+                                   : append_template(dev->ctx, source->preamble, source->file, source->walk, &text);
     if (!status && text.failed) status = CLGRAD_E_MEMORY;
     if (status)
         clgrad_text_release(&text);

@@ -138,15 +138,18 @@ static void spread(emitter *e, int64_t total, int64_t work)
         if (items > total) items = total;
     }
     int64_t per = total > 0 ? ceil_div(total, items) : 1;
+    if (l->shares) per = total * l->share_rows / l->rows; /* a whole number, whatever the width: see merge.c */
     if (strstr(info->quirks, "short-loops") && work > MOST_TURNS)
         e->ir->status = clgrad_fail(e->plan->ctx, CLGRAD_E_UNSUPPORTED, "a sum over %lld terms is longer than '%s' can loop",
                                     (long long)work, info->name);
     if (strstr(info->quirks, "short-loops") && per > most_units(work)) per = most_units(work);
     define_param(e, "TOTAL", total);
     define_param(e, "PER", per);
+    const int64_t shares = l->shares ? l->shares : ceil_div(total, per);
+    define_param(e, "ITEMS", shares);
     l->dims = 1;
     l->local[0] = group;
-    l->global[0] = (size_t)ceil_div(ceil_div(total, per), (int64_t)group) * group;
+    l->global[0] = (size_t)ceil_div(shares, (int64_t)group) * group;
     clgrad_text_append(&e->text, "#define ATTRIBUTES __attribute__((reqd_work_group_size(%zu, 1, 1)))\n", group);
 }
 
@@ -318,6 +321,7 @@ static void emit_chunks(emitter *e)
     define_body(e);
     define_end(e, "END", 1);
     if (!e->gpu) return;
+    clgrad_text_append(&e->text, "#undef ATTRIBUTES\n#define ATTRIBUTES __attribute__((reqd_work_group_size(%d, 1, 1)))\n", GPU_GROUP);
     l->local[0] = GPU_GROUP;
     l->global[0] = (size_t)total * GPU_GROUP;
 }
@@ -342,58 +346,88 @@ static void emit_sort(emitter *e)
     define_param(e, "ROWS", l->sort_n);
     define_uniform(e);
     clgrad_text_append(&e->text, "#define INDEX %s\n", clgrad_storage_type(l->index_dtype));
+    clgrad_text_append(&e->text, "#define ATTRIBUTES __attribute__((reqd_work_group_size(1, 1, 1)))\n");
     l->dims = 1;
     l->global[0] = (size_t)l->sort_batches;
     l->local[0] = 1;
 }
 
-/* The struct comes first in the text, but its fields are known last. */
-static char *finish_text(emitter *e)
+/* The function's head: a kernel, or a part that its kernel calls with a place in the numbers and the share to do. */
+static void define_entry(emitter *e, const char *name, clgrad_text *head)
+{
+    if (*e->l->function)
+        clgrad_text_append(head, "#define ENTRY static void %s(global const long *restrict p, const long item ARGUMENTS)\n"
+                                 "#define ITEM item\n", e->l->function);
+    else
+        clgrad_text_append(head, "#define ENTRY ATTRIBUTES kernel void %s(const params p ARGUMENTS)\n"
+                                 "#define ITEM (long)get_global_id(0)\n", name);
+}
+
+static void define_params(const emitter *e, clgrad_text *head)
+{
+    const bool part = *e->l->function != 0;
+    if (!part) {
+        clgrad_text_append(head, "typedef struct params {\n    long k0");
+        for (size_t i = 1; i < e->ir->num_params; i++) clgrad_text_append(head, i % 16 ? ", k%zu" : ",\n        k%zu", i);
+        clgrad_text_append(head, ";\n} params;\n");
+    }
+    clgrad_text_append(head, "#define PARAMS");
+    for (size_t i = 0; i < e->ir->num_params; i++)
+        clgrad_text_append(head, part ? "%s k%zu = p[%zu]" : "%s k%zu = p.k%zu", i ? "," : " const long", i, i);
+    clgrad_text_append(head, ";\n");
+}
+
+/* The numbers come first in the text, but are known last. */
+static char *finish_text(emitter *e, const char *name, const clgrad_ir_helpers *helpers)
 {
     clgrad_text head = { .ctx = e->plan->ctx };
-    clgrad_text_append(&head, "typedef struct params {\n    long k0");
-    for (size_t i = 1; i < e->ir->num_params; i++) clgrad_text_append(&head, i % 16 ? ", k%zu" : ",\n        k%zu", i);
-    clgrad_text_append(&head, ";\n} params;\n");
-    clgrad_text_append(&head, "#define PARAMS");
-    for (size_t i = 0; i < e->ir->num_params; i++) clgrad_text_append(&head, i ? ", k%zu = p.k%zu" : " const long k%zu = p.k%zu", i, i);
-    clgrad_text_append(&head, ";\n");
-    clgrad_ir_print_helpers(e->ir, e->l->width, &head);
+    define_params(e, &head);
+    if (!*e->l->function) clgrad_ir_print_helpers(helpers, &head);
     clgrad_text_append(&head, "#define ARGUMENTS ");
     clgrad_ir_print_arguments(e->ir, &head);
     clgrad_text_append(&head, "\n");
+    define_entry(e, name, &head);
     if (e->text.data) clgrad_text_append_bytes(&head, e->text.data, e->text.bytes);
     if (head.failed || e->text.failed) clgrad_text_release(&head);
     return head.data;
 }
 
 static const struct {
-    const char *file, *name;
+    const char *name, *file, *walk;
     void (*emit)(emitter *e);
 } templates[] = {
-    [CLGRAD_LAUNCH_MAP] = { "map.cl", "map", emit_map },
-    [CLGRAD_LAUNCH_CHAIN] = { "chain.cl", "chain", emit_chain },
-    [CLGRAD_LAUNCH_CHUNKS] = { "reduce_cpu.cl", "reduce_cpu", emit_chunks },
-    [CLGRAD_LAUNCH_SCAN] = { "scan.cl", "scan", emit_scan },
-    [CLGRAD_LAUNCH_SORT] = { "scatter_sort.cl", "scatter_sort", emit_sort },
+    [CLGRAD_LAUNCH_MAP] = { "map", "map.cl", "rows.cl", emit_map },
+    [CLGRAD_LAUNCH_CHAIN] = { "chain", "chain.cl", "rows.cl", emit_chain },
+    [CLGRAD_LAUNCH_CHUNKS] = { "reduce_cpu", "reduce_cpu.cl", NULL, emit_chunks },
+    [CLGRAD_LAUNCH_SCAN] = { "scan", "scan.cl", "rows.cl", emit_scan },
+    [CLGRAD_LAUNCH_SORT] = { "scatter_sort", "scatter_sort.cl", NULL, emit_sort },
 };
 
-clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *l)
+clgrad_status clgrad_launch_write(clgrad_plan *plan, clgrad_launch *l)
 {
     if (l->kind == CLGRAD_LAUNCH_COPY) return CLGRAD_OK;
-    if (l->kind == CLGRAD_LAUNCH_MATMUL) return clgrad_launch_emit_matmul(plan, l);
+    if (l->kind == CLGRAD_LAUNCH_MATMUL) return clgrad_launch_write_matmul(plan, l);
     const bool forms = l->kind != CLGRAD_LAUNCH_MAP && l->kind != CLGRAD_LAUNCH_SORT;
     emitter e = { .plan = plan, .l = l, .ir = &l->ir, .text = { .ctx = plan->ctx },
                   .gpu = is_gpu(plan, forms ? plan->options.reduce : CLGRAD_VARIANT_AUTO) };
+    l->program = (clgrad_kernel_source){ .file = templates[l->kind].file, .name = templates[l->kind].name, .walk = templates[l->kind].walk };
+    if (l->kind == CLGRAD_LAUNCH_CHUNKS && e.gpu) l->program.file = "reduce_gpu.cl", l->program.name = "reduce_gpu";
     templates[l->kind].emit(&e);
-    if (e.ir->status == CLGRAD_OK) l->preamble = finish_text(&e);
+    clgrad_ir_helpers helpers = { 0 };
+    clgrad_ir_add_helpers(&helpers, &l->ir, l->width);
+    if (e.ir->status == CLGRAD_OK) l->preamble = finish_text(&e, l->program.name, &helpers);
     clgrad_text_release(&e.text);
     if (!l->preamble) return e.ir->status != CLGRAD_OK ? e.ir->status : CLGRAD_E_MEMORY;
+    l->program.preamble = l->preamble;
+    l->program.with_math = clgrad_ir_need_math(&helpers);
+    snprintf(l->label, sizeof l->label, "%s w%" PRIu32, l->program.name, l->width);
+    return CLGRAD_OK;
+}
 
-    clgrad_kernel_source source = { .file = templates[l->kind].file, .preamble = l->preamble, .name = templates[l->kind].name,
-                                    .with_math = clgrad_ir_needs_math(&l->ir) };
-    if (l->kind == CLGRAD_LAUNCH_CHUNKS && e.gpu) source.file = "reduce_gpu.cl", source.name = "reduce_gpu";
-    snprintf(l->label, sizeof l->label, "%s w%" PRIu32, source.name, l->width);
-    CLGRAD_TRY(clgrad_kernel_create(plan->dev, &source, &l->kernel));
-    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves, sizeof(clgrad_buffer *));
-    return l->bound ? CLGRAD_OK : CLGRAD_E_MEMORY;
+clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *l)
+{
+    CLGRAD_TRY(clgrad_launch_write(plan, l));
+    if (!l->program.file) return CLGRAD_OK; /* no kernel of ours */
+    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + 2, sizeof(clgrad_buffer *));
+    return l->bound ? clgrad_kernel_create(plan->dev, &l->program, &l->kernel) : CLGRAD_E_MEMORY;
 }

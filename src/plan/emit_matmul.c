@@ -38,7 +38,12 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
     l->width = clgrad_matmul_width(plan->dev, &l->desc, &plan->options);
     for (int32_t d = 0; d < l->desc.num_batch; d++) l->batch_slot[d] = clgrad_ir_param(ir, l->desc.batch_dims[d]);
     if (ir->status != CLGRAD_OK) return ir->status;
-    clgrad_ir_print_helpers(ir, l->width, &l->helpers_text);
+    if (!*l->function) {
+        clgrad_ir_helpers helpers = { 0 };
+        clgrad_ir_add_helpers(&helpers, ir, l->width);
+        clgrad_ir_print_helpers(&helpers, &l->helpers_text);
+        l->program.with_math = clgrad_ir_need_math(&helpers);
+    }
     clgrad_text_append(&l->params_text, "typedef struct epilogue {\n    long k0");
     for (size_t i = 1; i < ir->num_params; i++) clgrad_text_append(&l->params_text, ", k%zu", i);
     clgrad_text_append(&l->params_text, ";\n} epilogue;\n");
@@ -71,17 +76,18 @@ static clgrad_status emit_clblast(clgrad_plan *plan, clgrad_launch *l)
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *l)
+clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *l)
 {
     if (plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return emit_clblast(plan, l);
+    l->desc.function = *l->function ? l->function : NULL;
+    l->desc.share_rows = l->share_rows;
+    l->desc.shares = l->shares;
     CLGRAD_TRY(describe(plan, l));
-    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + 2, sizeof(clgrad_buffer *));
-    if (!l->bound) return CLGRAD_E_MEMORY;
     CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &l->desc, &plan->options, &l->matmul));
-    l->matmul.source.with_math |= clgrad_ir_needs_math(&l->ir);
+    l->program.file = l->matmul.file, l->program.name = "matmul", l->program.preamble = l->matmul.preamble;
     l->dims = l->matmul.dims;
     memcpy(l->global, l->matmul.global, sizeof l->global);
     memcpy(l->local, l->matmul.local, sizeof l->local);
     snprintf(l->label, sizeof l->label, "%s", l->matmul.variant);
-    return clgrad_kernel_create(plan->dev, &l->matmul.source, &l->kernel);
+    return CLGRAD_OK;
 }

@@ -64,9 +64,7 @@ static void instantiate(const char *text, uint32_t width, clgrad_text *out)
     }
 }
 
-typedef struct needs {
-    bool f32, f64, i32, i64, codec, random, odd_int, odd_long, odd_double;
-} needs;
+typedef clgrad_ir_needs needs;
 
 static void need_math(const clgrad_ir *ir, const clgrad_ir_instr *in, needs *need)
 {
@@ -89,18 +87,16 @@ static void need_cast(const clgrad_ir *ir, const clgrad_ir_instr *in, needs *nee
     need->odd_double |= from == CLGRAD_F64;
 }
 
-static needs find_needs(const clgrad_ir *ir)
+static void find_needs(const clgrad_ir *ir, needs *need)
 {
-    needs need = { 0 };
     for (size_t i = 0; i < ir->num_instrs; i++) {
         const clgrad_ir_instr *in = &ir->instrs[i];
-        need.codec |= in->dtype == CLGRAD_F16 || in->dtype == CLGRAD_BF16;
+        need->codec |= in->dtype == CLGRAD_F16 || in->dtype == CLGRAD_BF16;
         if (in->kind != CLGRAD_IR_MAP) continue;
-        need_math(ir, in, &need);
-        if (in->node->op == CLGRAD_OP_CAST) need_cast(ir, in, &need);
-        if (in->node->op == CLGRAD_OP_RANDOM) need.random = need.f32 = true;
+        need_math(ir, in, need);
+        if (in->node->op == CLGRAD_OP_CAST) need_cast(ir, in, need);
+        if (in->node->op == CLGRAD_OP_RANDOM) need->random = need->f32 = true;
     }
-    return need;
 }
 
 static void print_needs(const needs *need, uint32_t width, clgrad_text *out)
@@ -116,15 +112,20 @@ static void print_needs(const needs *need, uint32_t width, clgrad_text *out)
     if (need->odd_double) instantiate(odd_double_text, width, out);
 }
 
-void clgrad_ir_print_helpers(const clgrad_ir *ir, uint32_t width, clgrad_text *out)
+void clgrad_ir_add_helpers(clgrad_ir_helpers *helpers, const clgrad_ir *ir, uint32_t width)
 {
-    const needs need = find_needs(ir);
-    print_needs(&need, 1, out);
-    if (width > 1) print_needs(&need, width, out);
+    find_needs(ir, &helpers->of[0]);
+    for (size_t i = 1; i < CLGRAD_COUNT(helpers->of); i++)
+        if (width == 1u << i) find_needs(ir, &helpers->of[i]);
 }
 
-bool clgrad_ir_needs_math(const clgrad_ir *ir)
+void clgrad_ir_print_helpers(const clgrad_ir_helpers *helpers, clgrad_text *out)
 {
-    const needs need = find_needs(ir);
-    return need.f32 || need.f64 || need.i32 || need.i64 || need.codec || need.random;
+    for (size_t i = 0; i < CLGRAD_COUNT(helpers->of); i++) print_needs(&helpers->of[i], 1u << i, out);
+}
+
+bool clgrad_ir_need_math(const clgrad_ir_helpers *helpers)
+{
+    const needs *need = &helpers->of[0]; /* has what any width needs */
+    return need->f32 || need->f64 || need->i32 || need->i64 || need->codec || need->random;
 }

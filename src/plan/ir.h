@@ -171,9 +171,16 @@ enum { CLGRAD_PRINT_UNIFORM = 1, CLGRAD_PRINT_ROWS = 2, CLGRAD_PRINT_BODY = 4 };
 /* Statements of instructions first <= i < end whose level is in `levels`, for `width` lanes, each line ended by `end_of_line`. */
 void clgrad_ir_print(const clgrad_ir *ir, size_t first, size_t end, uint32_t levels, uint32_t width, const char *end_of_line,
                      clgrad_text *out);
-/* The functions those statements may call, for `width` lanes. */
-void clgrad_ir_print_helpers(const clgrad_ir *ir, uint32_t width, clgrad_text *out);
-bool clgrad_ir_needs_math(const clgrad_ir *ir);
+/* helpers.c: the functions that printed statements may call, gathered over kernels of one text. */
+typedef struct clgrad_ir_needs {
+    bool f32, f64, i32, i64, codec, random, odd_int, odd_long, odd_double;
+} clgrad_ir_needs;
+typedef struct clgrad_ir_helpers {
+    clgrad_ir_needs of[5]; /* for 1, 2, 4, 8 and 16 lanes */
+} clgrad_ir_helpers;
+void clgrad_ir_add_helpers(clgrad_ir_helpers *helpers, const clgrad_ir *ir, uint32_t width);
+void clgrad_ir_print_helpers(const clgrad_ir_helpers *helpers, clgrad_text *out);
+bool clgrad_ir_need_math(const clgrad_ir_helpers *helpers);
 /* ", global const float *restrict x0, ..." and the statements that apply the leaves' offsets. */
 void clgrad_ir_print_arguments(const clgrad_ir *ir, clgrad_text *out);
 void clgrad_ir_print_offsets(const clgrad_ir *ir, const char *end_of_line, clgrad_text *out);

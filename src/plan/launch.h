@@ -36,6 +36,7 @@ typedef enum clgrad_launch_kind {
     CLGRAD_LAUNCH_COPY    /* a whole value into another */
 } clgrad_launch_kind;
 
+
 /* A node to be computed and where its elements go. */
 typedef struct clgrad_root {
     clgrad_node node;
@@ -81,6 +82,12 @@ typedef struct clgrad_launch {
     clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text;
     clgrad_matmul_launch matmul;
     int64_t operand_offset[2];
+    clgrad_kernel_source program;
+
+    /* Sharing a kernel (merge.c) */
+    int64_t rows;               /* extent of the first axis of the results that is not 1 */
+    char function[16];          /* its name as a part of a kernel; "": a kernel of its own */
+    int64_t share_rows, shares; /* rows of each share, and shares: those of the other parts; 0: cut as this launch likes */
 
     char *preamble;
     clgrad_kernel *kernel;
@@ -153,7 +160,8 @@ clgrad_status clgrad_plan_allocate(clgrad_plan *plan);
 /* plan.c: enqueue one launch of a bound plan */
 clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l);
 
-/* emit.c and emit_matmul.c: text and kernel of one launch */
+/* emit.c and emit_matmul.c: text of one launch, as a kernel or as a part; then its kernel */
+clgrad_status clgrad_launch_write(clgrad_plan *plan, clgrad_launch *launch);
+clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *launch);
 clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *launch);
-clgrad_status clgrad_launch_emit_matmul(clgrad_plan *plan, clgrad_launch *launch);
 void clgrad_launch_release(clgrad_plan *plan, clgrad_launch *launch);

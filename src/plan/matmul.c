@@ -20,14 +20,14 @@ typedef struct form {
 
 /* The twin of mm_params below; axes: extents, strides of a, strides of b. */
 typedef struct params {
-    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, columns, batches, num_batches;
+    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;
     int64_t axes[3 * MAX_AXES];
 } params;
 _Static_assert(sizeof(params) <= sizeof((clgrad_matmul_launch *)NULL)->params, "params fit the launch");
 
 static const char params_text[] =
     "typedef struct {\n"
-    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, columns, batches, num_batches;\n"
+    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;\n"
     "#if MM_RANK\n"
     "    long dims[MM_RANK], a_batch[MM_RANK], b_batch[MM_RANK];\n"
     "#endif\n"
@@ -258,6 +258,12 @@ static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
     return each * tile;
 }
 
+/* Vectors of local memory: the packed panel, and tiles whose state waits for the next one. */
+static int64_t scratch_vectors(const form *f)
+{
+    return (f->pack == IN_PLACE ? 0 : f->depth * f->vectors) + f->tiles * f->levels * f->rows * f->vectors;
+}
+
 /* A packed panel serves all rows of a group: columns are divided first, and rows where they are so many that a would come from
  * main memory again for every panel. */
 static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
@@ -265,7 +271,9 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
 {
     int64_t parts = count_groups(d, info->compute_units);
     p->batches = share(p->num_batches, 1, &parts);
-    if (f->pack == IN_PLACE) {
+    if (d->shares) {
+        p->rows = d->share_rows, p->columns = d->n, p->batches = p->num_batches;
+    } else if (f->pack == IN_PLACE) {
         p->rows = share(d->m, f->rows, &parts);
         p->columns = share(d->n, f->columns, &parts);
     } else {
@@ -278,11 +286,13 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
         if (groups < 2 * (int64_t)info->compute_units) p->rows = min_i64(p->rows, max_i64(share(p->rows, f->rows, &parts), 8 * f->rows));
     }
     if (loops_break_off(info)) p->rows = f->rows, p->columns = f->columns, p->batches = 1;
+    p->row_items = d->shares ? d->shares : divide_up(d->m, p->rows);
     out->dims = 3;
     out->global[0] = (size_t)divide_up(d->n, p->columns); /* groups that read the same rows run near each other */
-    out->global[1] = (size_t)divide_up(d->m, p->rows);
+    out->global[1] = (size_t)p->row_items;
     out->global[2] = (size_t)divide_up(p->num_batches, p->batches);
     out->local[0] = out->local[1] = out->local[2] = 1;
+    out->local_bytes = (size_t)(scratch_vectors(f) * f->lanes) * (f->f64 ? 8 : 4);
 }
 
 static void divide_gpu(const clgrad_matmul_desc *d, const form *f, params *p, clgrad_matmul_launch *out)
@@ -339,8 +349,34 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
     if (lanes == 1) clgrad_text_append(text, "#define vload1(i, q) (q)[i]\n");
 }
 
+/* Names of the template that several products of one text would share. */
+static const char *const part_names[] = { "mm_params", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
+                                          "mm_fold", "mm_advance", "mm_panel", "epilogue" };
+
+/* The function's head and first statements: a kernel, or a part that its kernel calls with a place in the numbers, the share to do
+ * and local memory. */
+static void write_entry(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
+{
+    clgrad_text_append(text, "#define MM_SCRATCH %d\n", (int)scratch_vectors(f));
+    if (!d->function) {
+        clgrad_text_append(text, "#define MM_ENTRY kernel __attribute__((reqd_work_group_size(1, 1, 1))) \\\n"
+                                 "void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
+                                 "    const mm_params *mm = &params; \\\n"
+                                 "    local MM_VECTOR scratch[MM_SCRATCH]; \\\n"
+                                 "    const long item_j = get_group_id(0), item_i = get_group_id(1), item_z = get_group_id(2);\n");
+        return;
+    }
+    clgrad_text_append(text, "#define MM_ENTRY static void %s(global const long *p, const long item_j, const long item_i, \\\n"
+                             "    const long item_z, local MM_VECTOR *scratch, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
+                             "    const mm_params params = *(global const mm_params *)p, *mm = &params; \\\n"
+                             "    const epilogue e = *(global const epilogue *)(p + sizeof(mm_params) / sizeof(long));\n", d->function);
+    for (size_t i = 0; i < CLGRAD_COUNT(part_names); i++)
+        clgrad_text_append(text, "#define %s %s_%s\n", part_names[i], d->function, part_names[i]);
+}
+
 static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
 {
+    write_entry(text, d, f);
     clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
                              "#define MM_SWAP %d\n#define MM_NARROW %d\n",
                        (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors));
@@ -392,7 +428,7 @@ clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc 
     CLGRAD_TRY(decide(dev, &d, options ? options : &no_options, &f));
     CLGRAD_TRY(write_preamble(clgrad_device_get_context(dev), &d, &f, &out->preamble));
     fill_params(&d, clgrad_device_get_info(dev), &f, out);
-    out->source = (clgrad_kernel_source){ .file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl", .preamble = out->preamble, .name = "matmul" };
+    out->file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl";
     snprintf(out->variant, sizeof out->variant, "%s %dx%d", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns);
     return CLGRAD_OK;
 }

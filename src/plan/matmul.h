@@ -22,16 +22,19 @@ typedef struct clgrad_matmul_desc {
     const char *epilogue_params; /* text of the struct: "typedef struct { long s0; ... } epilogue;" */
     const char *epilogue_args;   /* kernel parameters after e: ", global float *y0, global const float *x0" */
     const char *epilogue_v, *epilogue_s;
+    const char *function;        /* name of the function as part of a kernel; NULL: a kernel of its own */
+    int64_t share_rows, shares;  /* as part: rows of each share and number of shares; 0: as it likes */
     uint32_t width;              /* lanes of epilogue_v: what clgrad_matmul_width says; with others epilogue_s serves alone */
 } clgrad_matmul_desc;
 
 typedef struct clgrad_matmul_launch {
-    clgrad_kernel_source source; /* file and name are static; preamble belongs to this struct */
+    const char *file;            /* static */
     char *preamble;
     unsigned char params[256];   /* kernel argument 0, by value */
     size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, 4.. epilogue_args */
     uint32_t dims;
     size_t global[3], local[3];
+    size_t local_bytes;          /* as part: local memory that its kernel lends it, aligned to 64 bytes */
     char variant[48];            /* "matmul_cpu 8x32", for explain */
 } clgrad_matmul_launch;
 
