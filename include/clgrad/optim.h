@@ -131,7 +131,8 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
 /**
  * Enqueue one step: gradient at the parameters, clip, update. With `accumulate` > 1 every so many steps update once.
  * A loss that is NaN or infinite (or, with clip_norm, such a norm) stops all updates on the device from then on: the parameters
- * stay as they were, and clgrad_optimizer_loss says so.
+ * stay as they were, and clgrad_optimizer_loss says so. So does an index of f that is out of range: as NaN in the loss where a take
+ * of reals brings it there, by a comparison of its own elsewhere.
  *
  * data  one tensor per input of f behind the parameters that is not supplied by the optimizer, in order.
  *
@@ -140,7 +141,8 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
 CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
                                                clgrad_event *const *wait, clgrad_event **event);
 
-/** Wait and read the value of f, without l1 and l2, in the last step. CLGRAD_E_NOT_FINITE: updates stopped; the text names the update. */
+/** Wait and read the value of f, without l1 and l2, in the last step. CLGRAD_E_NOT_FINITE, CLGRAD_E_INDEX:
+ *  updates stopped; the text names the update. */
 CLGRAD_API clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss);
 /** Tell the PLATEAU schedules a metric, smaller being better. */
 CLGRAD_API void clgrad_optimizer_report(clgrad_optimizer *opt, double metric);

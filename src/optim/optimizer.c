@@ -2,6 +2,7 @@
 
 #include "optim/optimizer.h"
 #include "autodiff/autodiff.h"
+#include "optim/indices.h"
 
 #include <stdio.h>
 
@@ -44,16 +45,22 @@ static clgrad_status rename_inputs(clgrad_optimizer *opt, const clgrad_optimizer
     return st;
 }
 
+/* With an output "index" where f has indices to be watched. */
 static clgrad_status gradient_graph(clgrad_optimizer *opt, const clgrad_optimizer_source *source, clgrad_graph **out)
 {
     *out = NULL;
-    clgrad_graph *renamed = NULL;
+    clgrad_graph *renamed = NULL, *watched = NULL;
     size_t count = 0, *wrt = clgrad_alloc(opt->ctx, opt->arena->num_segments, sizeof *wrt);
     if (!wrt) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < opt->arena->num_segments; i++)
         if (!opt->groups[opt->arena->segments[i].group].frozen) wrt[count++] = i;
     clgrad_status st = rename_inputs(opt, source, &renamed);
     if (st == CLGRAD_OK) st = clgrad_gradient_cells(renamed, 0, count, wrt, source->sample_inputs, out);
+    if (st == CLGRAD_OK) st = clgrad_watch_indices(*out, 0, &watched);
+    if (watched) {
+        clgrad_graph_release(out);
+        *out = watched;
+    }
     clgrad_graph_release(&renamed);
     clgrad_free(opt->ctx, wrt);
     return st;
@@ -230,7 +237,7 @@ static bool any_regularised(const clgrad_optimizer *opt)
 static clgrad_status join_parts(clgrad_optimizer *opt, const clgrad_optimizer_source *source)
 {
     const clgrad_optimizer_options *o = &opt->options;
-    const clgrad_tail_desc desc = { .arena = opt->arena, .regions = opt->regions, .num_regions = opt->num_regions,
+    clgrad_tail_desc desc = { .arena = opt->arena, .regions = opt->regions, .num_regions = opt->num_regions,
                                     .rule = opt->rule, .regularised = any_regularised(opt), .clip_value = o->clip_value > 0,
                                     .clip_norm = o->clip_norm > 0 };
     const bool cut = o->accumulate > 1;
@@ -238,6 +245,7 @@ static clgrad_status join_parts(clgrad_optimizer *opt, const clgrad_optimizer_so
     size_t count = 0;
     clgrad_status st = clgrad_unpack_graph(opt->ctx, &desc, &unpack);
     if (st == CLGRAD_OK) st = gradient_graph(opt, source, &gradient);
+    desc.watch_index = gradient && clgrad_graph_find_output(gradient, "index") != SIZE_MAX;
     if (st == CLGRAD_OK) st = clgrad_tail_graph(opt->ctx, &desc, cut ? CLGRAD_TAIL_ACCUMULATE : CLGRAD_TAIL_WHOLE, &tail);
     links[count++] = unpack;
     if (source->front) links[count++] = source->front;

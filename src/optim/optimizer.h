@@ -77,6 +77,10 @@ typedef struct clgrad_micro_batch {
 } clgrad_micro_batch;
 clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batch);
 
+/* What the flag says happened in update number |stop|, as a status with its sentence; stop is not 0. */
+clgrad_status clgrad_stop_status(int64_t stop);
+const char *clgrad_stop_text(int64_t stop);
+
 /* Bytes of device memory for parameters, state and sums. */
 uint64_t clgrad_optimizer_vector_bytes(const clgrad_optimizer *opt);
 /* E_MEMORY saying both when a need exceeds what the device has. */

@@ -2,6 +2,8 @@
 
 #include "optim/optimizer.h"
 
+#include <stdlib.h>
+
 static double schedule_scale(const clgrad_optimizer *opt, const clgrad_schedule *schedule, size_t which)
 {
     const double factor = clgrad_schedule_factor(schedule, opt->updates);
@@ -93,6 +95,10 @@ clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const 
     return clgrad_device_mark_end(opt->dev, status, event);
 }
 
+clgrad_status clgrad_stop_status(int64_t stop) { return stop < 0 ? CLGRAD_E_INDEX : CLGRAD_E_NOT_FINITE; }
+
+const char *clgrad_stop_text(int64_t stop) { return stop < 0 ? "an index was out of range" : "the loss became NaN or infinite"; }
+
 clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss)
 {
     int64_t stop = 0;
@@ -101,8 +107,8 @@ clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss)
     CLGRAD_TRY(clgrad_tensor_read(opt->metric, &value, sizeof value));
     *loss = value;
     if (stop == 0) return CLGRAD_OK;
-    return clgrad_fail(opt->ctx, CLGRAD_E_NOT_FINITE, "the loss became NaN or infinite in update %lld; updates stopped before it",
-                       (long long)stop);
+    return clgrad_fail(opt->ctx, clgrad_stop_status(stop), "%s in update %lld; updates stopped before it", clgrad_stop_text(stop),
+                       llabs((long long)stop));
 }
 
 void clgrad_optimizer_report(clgrad_optimizer *opt, double metric)

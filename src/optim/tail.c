@@ -69,7 +69,7 @@ typedef struct tail {
     clgrad_graph *g;
     clgrad_hyper_nodes hyper;
     clgrad_node *theta, *grad; /* by region */
-    clgrad_node stop;          /* i64: 0, or 1 + the update whose loss was not finite */
+    clgrad_node stop;          /* i64: 0, or n where the loss of update n (from 1) was not finite, -n where an index was out of range */
 } tail;
 
 static clgrad_node hyper(tail *t, clgrad_hyper_field field) { return clgrad_hyper_node(&t->hyper, field, 0); }
@@ -117,16 +117,31 @@ static clgrad_status read_gradients(tail *t)
     return st;
 }
 
-/* Once a value is not finite, stop keeps the number of that update for good. NaN fails the comparison. */
+static clgrad_node this_update(tail *t)
+{
+    return clgrad_add(t->g, hyper(t, CLGRAD_HYPER_step), clgrad_constant_int(t->g, CLGRAD_I64, CLGRAD_SCALAR, 1));
+}
+
+/* stop keeps the first value that is not 0 for good. */
+static void stop_unless(tail *t, clgrad_node good, clgrad_node value)
+{
+    const clgrad_node zero = clgrad_constant_int(t->g, CLGRAD_I64, CLGRAD_SCALAR, 0);
+    const clgrad_node here = clgrad_select(t->g, good, zero, value);
+    t->stop = clgrad_select(t->g, clgrad_ne(t->g, t->stop, zero), t->stop, here);
+}
+
+/* NaN fails the comparison. */
 static void watch(tail *t, clgrad_node value)
 {
-    clgrad_graph *g = t->g;
-    const clgrad_node zero = clgrad_constant_int(g, CLGRAD_I64, CLGRAD_SCALAR, 0);
-    const clgrad_node one = clgrad_constant_int(g, CLGRAD_I64, CLGRAD_SCALAR, 1);
-    const clgrad_node largest = clgrad_constant(g, CLGRAD_F32, CLGRAD_SCALAR, FLT_MAX);
-    const clgrad_node finite = clgrad_le(g, clgrad_abs(g, value), largest);
-    const clgrad_node here = clgrad_select(g, finite, zero, clgrad_add(g, hyper(t, CLGRAD_HYPER_step), one));
-    t->stop = clgrad_select(g, clgrad_ne(g, t->stop, zero), t->stop, here);
+    const clgrad_node largest = clgrad_constant(t->g, CLGRAD_F32, CLGRAD_SCALAR, FLT_MAX);
+    stop_unless(t, clgrad_le(t->g, clgrad_abs(t->g, value), largest), this_update(t));
+}
+
+static void watch_index(tail *t)
+{
+    const clgrad_node index = clgrad_input(t->g, "index", CLGRAD_I32, CLGRAD_SCALAR);
+    const clgrad_node zero = clgrad_constant_int(t->g, CLGRAD_I32, CLGRAD_SCALAR, 0);
+    stop_unless(t, clgrad_eq(t->g, index, zero), clgrad_neg(t->g, this_update(t)));
 }
 
 static clgrad_status read_loss(tail *t)
@@ -134,6 +149,7 @@ static clgrad_status read_loss(tail *t)
     clgrad_graph *g = t->g;
     const clgrad_node loss = clgrad_input(g, "loss", CLGRAD_F32, CLGRAD_SCALAR);
     const clgrad_node metric = clgrad_input(g, "metric", CLGRAD_F32, CLGRAD_SCALAR);
+    if (t->desc->watch_index) watch_index(t);
     watch(t, loss);
     return clgrad_output(g, "metric", clgrad_add(g, kept(t, CLGRAD_HYPER_keep_metric, metric), loss));
 }

@@ -20,6 +20,7 @@ typedef struct clgrad_tail_desc {
     size_t num_regions;
     const clgrad_rule *rule;
     bool regularised, clip_value, clip_norm;
+    bool watch_index; /* the gradient's graph has an output "index" that is not 0 where an index was out of range */
 } clgrad_tail_desc;
 
 typedef enum clgrad_tail_part {

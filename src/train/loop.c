@@ -60,12 +60,11 @@ static clgrad_status begin_read(clgrad_trainer *t)
     return st;
 }
 
-static clgrad_status not_finite(clgrad_trainer *t, int64_t stop)
+static clgrad_status stopped(clgrad_trainer *t, int64_t stop)
 {
-    const int64_t step = stop - 1;
-    return clgrad_fail(t->ctx, CLGRAD_E_NOT_FINITE,
-                       "the loss became NaN or infinite in epoch %lld, step %lld; no update was made from there on%s%s",
-                       (long long)(step / t->steps_per_epoch + 1), (long long)(step + 1),
+    const int64_t step = (stop < 0 ? -stop : stop) - 1;
+    return clgrad_fail(t->ctx, clgrad_stop_status(stop), "%s in epoch %lld, step %lld; no update was made from there on%s%s",
+                       clgrad_stop_text(stop), (long long)(step / t->steps_per_epoch + 1), (long long)(step + 1),
                        *t->settings->save ? "; the last good state, if an epoch was completed, is in " : "", t->settings->save);
 }
 
@@ -74,7 +73,7 @@ static clgrad_status settle(clgrad_trainer *t, clgrad_late_read *late)
     if (!late->stop_event) return CLGRAD_OK;
     clgrad_status st = clgrad_event_wait(late->loss_event);
     if (st == CLGRAD_OK) st = clgrad_event_wait(late->stop_event);
-    if (st == CLGRAD_OK && *late->stop != 0) st = not_finite(t, *late->stop);
+    if (st == CLGRAD_OK && *late->stop != 0) st = stopped(t, *late->stop);
     if (st == CLGRAD_OK) {
         t->state.loss_sum += (double)*late->loss;
         t->state.weight_sum += late->weight;

@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(statuses_say_by_their_sign_whether_anything_changed)
 {
-    static const clgrad_status after_work[] = { CLGRAD_E_DEVICE, CLGRAD_E_DEVICE_LOST, CLGRAD_E_NOT_FINITE, CLGRAD_E_CHECK };
+    static const clgrad_status after_work[] = { CLGRAD_E_DEVICE, CLGRAD_E_DEVICE_LOST, CLGRAD_E_NOT_FINITE, CLGRAD_E_CHECK, CLGRAD_E_INDEX };
     size_t negative = 0;
 #define STATUS(name, value, text) negative += (value) < 0;
 #include "clgrad/status.def"

@@ -30,4 +30,5 @@ void quadratic_read(clgrad_optimizer *opt, float *p);
 Suite *schedule_suite(void);
 Suite *rule_suite(void);
 Suite *optimizer_suite(void);
+Suite *index_suite(void);
 Suite *misuse_suite(void);
