@@ -106,6 +106,17 @@ typedef struct clgrad_objective_options {
 CLGRAD_API clgrad_status clgrad_objective_create(const clgrad_graph *model, const clgrad_graph *loss,
                                                  const clgrad_objective_options *options, clgrad_graph **out);
 
+/**
+ * Gauss-Newton product of the objective that clgrad_objective_create makes of the same arguments, as a graph: J' L J v, J being the
+ * Jacobian of the model's output 0, z, in the parameters and L the Hessian in z of the weighted losses; l2 adds l2 v, l1 nothing.
+ *
+ * Inputs: the objective's, then a direction "d_<name>" for each parameter. Outputs: the products "h_<name>". A loss that reads a
+ * parameter itself is taken as if it did not depend on it. Errors as clgrad_objective_create; CLGRAD_E_DERIVATIVE a parameter or
+ * z of an integer type. Source: Schraudolph 2002, Fast curvature matrix-vector products for second-order gradient descent.
+ */
+CLGRAD_API clgrad_status clgrad_gauss_newton_vector(const clgrad_graph *model, const clgrad_graph *loss,
+                                                    const clgrad_objective_options *options, clgrad_graph **out);
+
 /* --- operators --- */
 
 typedef struct clgrad_operator clgrad_operator;
@@ -119,6 +130,13 @@ typedef struct clgrad_operator clgrad_operator;
  */
 CLGRAD_API clgrad_status clgrad_hessian_create(clgrad_device *dev, const clgrad_graph *f, size_t output, size_t count,
                                                const size_t *wrt, clgrad_tensor *const *inputs, clgrad_operator **out);
+/**
+ * The Gauss-Newton matrix of clgrad_gauss_newton_vector at a point; inputs: all inputs of the objective, read now. Symmetric, and
+ * positive semidefinite where the losses are convex in z. Errors as clgrad_gauss_newton_vector and clgrad_function_create.
+ */
+CLGRAD_API clgrad_status clgrad_gauss_newton_create(clgrad_device *dev, const clgrad_graph *model, const clgrad_graph *loss,
+                                                    const clgrad_objective_options *options, clgrad_tensor *const *inputs,
+                                                    clgrad_operator **out);
 /** The Jacobian of output number `output` of f with respect to the inputs wrt, at a point. Transpose-apply is the vjp. */
 CLGRAD_API clgrad_status clgrad_jacobian_create(clgrad_device *dev, const clgrad_graph *f, size_t output, size_t count,
                                                 const size_t *wrt, clgrad_tensor *const *inputs, clgrad_operator **out);
@@ -133,8 +151,8 @@ CLGRAD_API size_t clgrad_operator_domain_count(const clgrad_operator *op);
 CLGRAD_API size_t clgrad_operator_range_count(const clgrad_operator *op);
 CLGRAD_API clgrad_shape clgrad_operator_domain_shape(const clgrad_operator *op, size_t i);
 CLGRAD_API clgrad_shape clgrad_operator_range_shape(const clgrad_operator *op, size_t i);
-/** Borrowed: what an operator runs; NULL where it has none. 0: at each new point, 1: at each application, 2 and 3: the same for the
- *  transpose of an operator that is not symmetric. */
+/** Borrowed: what an operator runs; NULL where it has none. 0: at each new point, 1: at each application, 2: at each application to a
+ *  block as wide as the last one; 3 to 5: the same for the transpose of an operator that is not symmetric. */
 CLGRAD_API clgrad_function *clgrad_operator_function(const clgrad_operator *op, size_t i);
 
 /** Elements in all: columns and rows of the matrix. */
@@ -151,7 +169,7 @@ CLGRAD_API int64_t clgrad_operator_rows(const clgrad_operator *op);
  * CLGRAD_E_ARG, CLGRAD_E_MEMORY   as clgrad_function_call.
  * CLGRAD_E_DEVICE  a launch failed; out is then undefined, op and v are intact.
  * Order: as clgrad_function_call. Threads: one call at a time per context. Bits: repeat.
- * Cost: for a Hessian at a kept point, about two gradient evaluations.
+ * Cost: at a kept point, of dense layers: a Hessian under two gradient evaluations, a Gauss-Newton matrix under one and a half.
  * Source: Pearlmutter 1994, Fast exact multiplication by the Hessian.
  */
 CLGRAD_API clgrad_status clgrad_operator_apply(const clgrad_operator *op, clgrad_tensor *const *v, clgrad_tensor **out,
@@ -160,6 +178,23 @@ CLGRAD_API clgrad_status clgrad_operator_apply(const clgrad_operator *op, clgrad
 CLGRAD_API clgrad_status clgrad_operator_apply_transpose(const clgrad_operator *op, clgrad_tensor *const *v,
                                                          clgrad_tensor **out, size_t num_wait,
                                                          clgrad_event *const *wait, clgrad_event **event);
+
+/**
+ * Apply an operator to a block of vectors at once: out[c] = A v[c] for c < columns, with the bits of single applications. Meant
+ * for up to 32 columns: what the point keeps is read once for all of them, and scratch grows with their number.
+ *
+ * v, out   as in clgrad_operator_apply, with an axis of extent `columns` in front of every tensor.
+ *
+ * Errors as clgrad_operator_apply and clgrad_function_create; CLGRAD_E_ARG columns < 1, CLGRAD_E_SHAPE no room for one more axis.
+ * Cost: the first call for a number of columns compiles; its plan is kept until another number is asked for.
+ */
+CLGRAD_API clgrad_status clgrad_operator_apply_block(const clgrad_operator *op, int64_t columns, clgrad_tensor *const *v,
+                                                     clgrad_tensor **out, size_t num_wait, clgrad_event *const *wait,
+                                                     clgrad_event **event);
+/** out[c] = A' v[c]. */
+CLGRAD_API clgrad_status clgrad_operator_apply_transpose_block(const clgrad_operator *op, int64_t columns, clgrad_tensor *const *v,
+                                                               clgrad_tensor **out, size_t num_wait, clgrad_event *const *wait,
+                                                               clgrad_event **event);
 
 #ifdef __cplusplus
 }

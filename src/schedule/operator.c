@@ -1,34 +1,14 @@
 /* Linear operators at a point: the derivative graph is split into what the point alone decides, computed once and kept, and
  * what depends on the direction, computed at each application. */
 
-#include "schedule/schedule.h"
+#include "schedule/operator.h"
 
-/* One direction of application: out = A v or out = A' v. */
-typedef struct half {
-    clgrad_function *known;   /* inputs of f -> kept */
-    clgrad_function *unknown; /* v, residuals -> the outputs that depend on v; NULL when none does */
-    clgrad_graph *map;        /* the whole derivative, for its shapes: inputs of f, then v -> out */
-    size_t num_point, num_v, num_out;
-    bool *output_known;       /* by output of map */
-    clgrad_tensor **kept;     /* by output of known: known outputs first, then residuals */
-    size_t num_kept, num_residuals;
-    clgrad_tensor **args, **results; /* of the application in progress */
-} half;
-
-struct clgrad_operator {
-    size_t refs;
-    clgrad_device *dev;
-    bool symmetric;
-    half forward, backward; /* backward is unused when symmetric */
-};
-
-static clgrad_context *context_of(const clgrad_operator *op) { return clgrad_device_get_context(op->dev); }
-
-static void release_half(clgrad_context *ctx, half *h)
+static void release_half(clgrad_context *ctx, clgrad_half *h)
 {
     for (size_t i = 0; i < h->num_kept && h->kept; i++) clgrad_tensor_release(&h->kept[i]);
     clgrad_function_release(&h->known);
     clgrad_function_release(&h->unknown);
+    clgrad_function_release(&h->block);
     clgrad_graph_release(&h->map);
     clgrad_free(ctx, h->output_known);
     clgrad_free(ctx, h->kept);
@@ -47,7 +27,7 @@ void clgrad_operator_release(clgrad_operator **address)
     clgrad_operator *op = *address;
     *address = NULL;
     if (!op || --op->refs > 0) return;
-    clgrad_context *ctx = context_of(op);
+    clgrad_context *ctx = clgrad_operator_context(op);
     clgrad_device *dev = op->dev;
     release_half(ctx, &op->forward);
     release_half(ctx, &op->backward);
@@ -57,7 +37,7 @@ void clgrad_operator_release(clgrad_operator **address)
 
 /* --- making --- */
 
-static clgrad_status allocate_half(clgrad_context *ctx, half *h)
+static clgrad_status allocate_half(clgrad_context *ctx, clgrad_half *h)
 {
     h->kept = clgrad_alloc(ctx, h->num_kept, sizeof *h->kept);
     h->args = clgrad_alloc(ctx, h->num_v + h->num_residuals, sizeof *h->args);
@@ -66,9 +46,9 @@ static clgrad_status allocate_half(clgrad_context *ctx, half *h)
 }
 
 /* map's inputs from num_point on are the direction. */
-static clgrad_status compile_half(clgrad_operator *op, half *h)
+static clgrad_status compile_half(clgrad_operator *op, clgrad_half *h)
 {
-    clgrad_context *ctx = context_of(op);
+    clgrad_context *ctx = clgrad_operator_context(op);
     clgrad_graph *known = NULL, *unknown = NULL;
     size_t *wrt = clgrad_alloc(ctx, h->num_v, sizeof *wrt);
     h->output_known = clgrad_alloc(ctx, h->num_out, sizeof *h->output_known);
@@ -89,10 +69,10 @@ static clgrad_status compile_half(clgrad_operator *op, half *h)
 }
 
 /* Takes over *derivative and keeps its outputs first .. first + count - 1. */
-static clgrad_status make_half(clgrad_operator *op, half *h, clgrad_graph **derivative, size_t num_point, size_t first,
+static clgrad_status make_half(clgrad_operator *op, clgrad_half *h, clgrad_graph **derivative, size_t num_point, size_t first,
                                size_t count)
 {
-    clgrad_context *ctx = context_of(op);
+    clgrad_context *ctx = clgrad_operator_context(op);
     size_t *outputs = clgrad_alloc(ctx, count, sizeof *outputs);
     clgrad_status st = outputs ? CLGRAD_OK : CLGRAD_E_MEMORY;
     for (size_t i = 0; st == CLGRAD_OK && i < count; i++) outputs[i] = first + i;
@@ -106,7 +86,7 @@ static clgrad_status make_half(clgrad_operator *op, half *h, clgrad_graph **deri
     return compile_half(op, h);
 }
 
-static clgrad_status set_half(half *h, clgrad_tensor *const *inputs)
+static clgrad_status set_half(clgrad_half *h, clgrad_tensor *const *inputs)
 {
     return h->known ? clgrad_function_call(h->known, inputs, h->kept, 0, NULL, NULL) : CLGRAD_OK;
 }
@@ -114,7 +94,7 @@ static clgrad_status set_half(half *h, clgrad_tensor *const *inputs)
 clgrad_status clgrad_operator_set_point(clgrad_operator *op, clgrad_tensor *const *inputs)
 {
     CLGRAD_TRY(set_half(&op->forward, inputs));
-    return clgrad_fail_midway(context_of(op), set_half(&op->backward, inputs));
+    return clgrad_fail_midway(clgrad_operator_context(op), set_half(&op->backward, inputs));
 }
 
 static clgrad_status new_operator(clgrad_device *dev, bool symmetric, clgrad_operator **out)
@@ -142,6 +122,25 @@ clgrad_status clgrad_hessian_create(clgrad_device *dev, const clgrad_graph *f, s
     CLGRAD_TRY(new_operator(dev, true, &op));
     clgrad_status st = clgrad_hessian_vector(f, output, count, wrt, &products);
     if (st == CLGRAD_OK) st = make_half(op, &op->forward, &products, f->num_inputs, count, count);
+    if (st == CLGRAD_OK) st = clgrad_operator_set_point(op, inputs);
+    if (st == CLGRAD_OK) *out = op, op = NULL;
+    clgrad_operator_release(&op);
+    return st;
+}
+
+clgrad_status clgrad_gauss_newton_create(clgrad_device *dev, const clgrad_graph *model, const clgrad_graph *loss,
+                                         const clgrad_objective_options *options, clgrad_tensor *const *inputs,
+                                         clgrad_operator **out)
+{
+    *out = NULL;
+    clgrad_operator *op = NULL;
+    clgrad_graph *products = NULL;
+    CLGRAD_TRY(new_operator(dev, true, &op));
+    clgrad_status st = clgrad_gauss_newton_vector(model, loss, options, &products);
+    if (st == CLGRAD_OK) {
+        const size_t count = products->num_outputs;
+        st = make_half(op, &op->forward, &products, products->num_inputs - count, 0, count);
+    }
     if (st == CLGRAD_OK) st = clgrad_operator_set_point(op, inputs);
     if (st == CLGRAD_OK) *out = op, op = NULL;
     clgrad_operator_release(&op);
@@ -179,8 +178,8 @@ clgrad_status clgrad_jacobian_create(clgrad_device *dev, const clgrad_graph *f, 
 
 clgrad_function *clgrad_operator_function(const clgrad_operator *op, size_t i)
 {
-    const half *h = i < 2 ? &op->forward : &op->backward;
-    return i > 3 ? NULL : i % 2 ? h->unknown : h->known;
+    const clgrad_half *h = i < 3 ? &op->forward : &op->backward;
+    return i > 5 ? NULL : i % 3 == 0 ? h->known : i % 3 == 1 ? h->unknown : h->block;
 }
 
 /* --- shapes --- */
@@ -190,7 +189,7 @@ size_t clgrad_operator_range_count(const clgrad_operator *op) { return op->forwa
 
 clgrad_shape clgrad_operator_domain_shape(const clgrad_operator *op, size_t i)
 {
-    const half *h = &op->forward;
+    const clgrad_half *h = &op->forward;
     return clgrad_node_shape(h->map, h->map->inputs[h->num_point + i]);
 }
 
@@ -217,94 +216,4 @@ int64_t clgrad_operator_rows(const clgrad_operator *op)
         sum += clgrad_shape_count(&shape);
     }
     return sum;
-}
-
-/* --- applying --- */
-
-static clgrad_status check_vector(const clgrad_operator *op, const half *h, clgrad_tensor *const *v)
-{
-    for (size_t i = 0; i < h->num_v; i++) {
-        const clgrad_op_node *want = clgrad_at(h->map, h->map->inputs[h->num_point + i]);
-        const char *name = h->map->input_names[h->num_point + i];
-        if (!v[i]) return clgrad_fail(context_of(op), CLGRAD_E_ARG, "operator: vector entry '%s' is NULL", name);
-        if (v[i]->dtype != want->dtype)
-            return clgrad_fail(context_of(op), CLGRAD_E_DTYPE, "operator: vector entry '%s' is %s, not %s", name,
-                               clgrad_dtype_name(v[i]->dtype), clgrad_dtype_name(want->dtype));
-        if (!clgrad_shape_equal(&v[i]->shape, &want->shape)) {
-            char have[CLGRAD_SHAPE_TEXT], wanted[CLGRAD_SHAPE_TEXT];
-            return clgrad_fail(context_of(op), CLGRAD_E_SHAPE, "operator: vector entry '%s' is %s, not %s", name,
-                               clgrad_shape_text(&v[i]->shape, have), clgrad_shape_text(&want->shape, wanted));
-        }
-    }
-    return CLGRAD_OK;
-}
-
-/* Outputs that no direction reaches (zero, for a linear map) were computed with the point: they come first in kept. */
-static clgrad_status make_known_outputs(const half *h, clgrad_tensor **out)
-{
-    for (size_t i = 0, k = 0; i < h->num_out; i++) {
-        if (!h->output_known[i]) continue;
-        const clgrad_tensor *kept = h->kept[k++];
-        if (!out[i]) CLGRAD_TRY(clgrad_tensor_create(clgrad_tensor_device(kept), kept->dtype, kept->shape, &out[i]));
-    }
-    return CLGRAD_OK;
-}
-
-static clgrad_status copy_known_outputs(const half *h, clgrad_tensor **out)
-{
-    for (size_t i = 0, k = 0; i < h->num_out; i++)
-        if (h->output_known[i]) CLGRAD_TRY(clgrad_tensor_copy(out[i], h->kept[k++]));
-    return CLGRAD_OK;
-}
-
-static clgrad_status call_unknown(half *h, clgrad_tensor *const *v, clgrad_tensor **out)
-{
-    if (!h->unknown) return CLGRAD_OK;
-    memcpy(h->args, v, h->num_v * sizeof *v);
-    for (size_t i = 0; i < h->num_residuals; i++) h->args[h->num_v + i] = h->kept[h->num_kept - h->num_residuals + i];
-    size_t n = 0;
-    for (size_t i = 0; i < h->num_out; i++)
-        if (!h->output_known[i]) h->results[n++] = out[i];
-    CLGRAD_TRY(clgrad_function_call(h->unknown, h->args, h->results, 0, NULL, NULL));
-    n = 0;
-    for (size_t i = 0; i < h->num_out; i++)
-        if (!h->output_known[i]) out[i] = h->results[n++];
-    return CLGRAD_OK;
-}
-
-static clgrad_status apply_half(const clgrad_operator *op, half *h, clgrad_tensor *const *v, clgrad_tensor **out,
-                                size_t num_wait, clgrad_event *const *wait, clgrad_event **event)
-{
-    if (event) *event = NULL;
-    CLGRAD_TRY(check_vector(op, h, v));
-    clgrad_context *ctx = context_of(op);
-    clgrad_tensor **given = clgrad_alloc(ctx, h->num_out, sizeof *given);
-    if (!given) return CLGRAD_E_MEMORY;
-    memcpy(given, out, h->num_out * sizeof *given);
-
-    clgrad_status st = clgrad_device_wait_for(op->dev, num_wait, wait);
-    if (st == CLGRAD_OK) st = make_known_outputs(h, out);
-    if (st == CLGRAD_OK) st = clgrad_device_mark_begin(op->dev, event);
-    if (st == CLGRAD_OK) {
-        st = call_unknown(h, v, out);
-        if (st == CLGRAD_OK) st = copy_known_outputs(h, out);
-        st = clgrad_device_mark_end(op->dev, st, event);
-    }
-    for (size_t i = 0; st != CLGRAD_OK && i < h->num_out; i++)
-        if (!given[i]) clgrad_tensor_release(&out[i]);
-    clgrad_free(ctx, given);
-    return st;
-}
-
-clgrad_status clgrad_operator_apply(const clgrad_operator *op, clgrad_tensor *const *v, clgrad_tensor **out,
-                                    size_t num_wait, clgrad_event *const *wait, clgrad_event **event)
-{
-    return apply_half(op, (half *)&op->forward, v, out, num_wait, wait, event);
-}
-
-clgrad_status clgrad_operator_apply_transpose(const clgrad_operator *op, clgrad_tensor *const *v, clgrad_tensor **out,
-                                              size_t num_wait, clgrad_event *const *wait, clgrad_event **event)
-{
-    const half *h = op->symmetric ? &op->forward : &op->backward;
-    return apply_half(op, (half *)h, v, out, num_wait, wait, event);
 }

@@ -204,6 +204,16 @@ static clgrad_status move_jacobian(fault_world *world, objects *o)
     return clgrad_operator_apply_transpose(o->jacobian, &o->out[1], &o->again[1], 0, NULL, NULL);
 }
 
+static clgrad_status apply_block(fault_world *world, objects *o)
+{
+    (void)world;
+    const clgrad_shape shape = clgrad_tensor_shape(o->views[3]);
+    clgrad_shape block = { .rank = shape.rank + 1, .dims = { 1 } };
+    for (int32_t d = 0; d < shape.rank; d++) block.dims[d + 1] = shape.dims[d];
+    if (!o->views[4]) CLGRAD_TRY(clgrad_tensor_view(o->views[3], 0, block, &o->views[4]));
+    return clgrad_operator_apply_block(o->hessian, 1, &o->views[4], &o->again[2], 0, NULL, NULL);
+}
+
 /* --- optimizers --- */
 
 static clgrad_status make_optimizer(fault_world *world, objects *o)
@@ -255,7 +265,7 @@ static const struct program {
     { "function", { build, differentiate, upload, compile, call, await_event, read_first, move_views, call_again, read_all } },
     { "operators",
       { build_small, upload, make_hessian, apply_hessian, make_jacobian, apply_jacobian, move_point, apply_again, move_jacobian,
-        read_all } },
+        apply_block, read_all } },
     { "optimizer", { build_small, upload, make_optimizer, make_steps, read_optimizer } },
     { "accumulating", { build_small, upload, make_accumulating, make_steps, read_optimizer } },
 };

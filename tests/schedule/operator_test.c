@@ -113,7 +113,7 @@ START_TEST(hessian_products_are_the_oracles)
     ck_assert_int_eq(clgrad_operator_columns(h), IN * OUT + OUT);
     ck_assert_int_eq(clgrad_operator_rows(h), IN * OUT + OUT);
     ck_assert(clgrad_operator_function(h, 0) && clgrad_operator_function(h, 1));
-    ck_assert(!clgrad_operator_function(h, 2) && !clgrad_operator_function(h, 3) && !clgrad_operator_function(h, 4));
+    for (size_t i = 2; i < 7; i++) ck_assert(!clgrad_operator_function(h, i));
     check_product(&p, h);
     fill(&p.at[0], 99), fill(&p.at[1], 98); /* another point */
     for (int i = 0; i < 2; i++) ck_ok(clgrad_tensor_write(p.in[i], p.at[i].data, clgrad_array_bytes(&p.at[i])));
@@ -199,6 +199,121 @@ START_TEST(jacobians_and_their_transposes_are_adjoint)
 }
 END_TEST
 
+/* --- blocks --- */
+
+enum { COLUMNS = 3 };
+
+/* COLUMNS different vectors for each tensor of `like`, one tensor each. */
+static void make_block(const problem *p, clgrad_tensor *const *like, size_t count, clgrad_tensor **block)
+{
+    for (size_t i = 0; i < count; i++) {
+        const clgrad_shape one = clgrad_tensor_shape(like[i]);
+        clgrad_shape shape = { .rank = one.rank + 1, .dims = { COLUMNS } };
+        for (int32_t d = 0; d < one.rank; d++) shape.dims[d + 1] = one.dims[d];
+        clgrad_array values = { 0 };
+        ck_ok(clgrad_array_create(test_context(), CLGRAD_F32, shape, &values));
+        fill(&values, 70 + (int)i);
+        upload(p->dev, &values, &block[i]);
+        clgrad_array_release(test_context(), &values);
+    }
+}
+
+static void view_column(clgrad_tensor *const *block, clgrad_tensor *const *like, size_t count, int64_t c, clgrad_tensor **views)
+{
+    for (size_t i = 0; i < count; i++) {
+        const clgrad_shape shape = clgrad_tensor_shape(like[i]);
+        ck_ok(clgrad_tensor_view(block[i], c * clgrad_shape_count(&shape), shape, &views[i]));
+    }
+}
+
+static bool same_bits(clgrad_tensor *a, clgrad_tensor *b)
+{
+    float x[64], y[64];
+    ck_assert_uint_eq(clgrad_tensor_bytes(a), clgrad_tensor_bytes(b));
+    ck_ok(clgrad_tensor_read(a, x, clgrad_tensor_bytes(a)));
+    ck_ok(clgrad_tensor_read(b, y, clgrad_tensor_bytes(b)));
+    return memcmp(x, y, clgrad_tensor_bytes(a)) == 0;
+}
+
+typedef clgrad_status apply_fn(const clgrad_operator *op, clgrad_tensor *const *v, clgrad_tensor **out, size_t num_wait,
+                               clgrad_event *const *wait, clgrad_event **event);
+
+/* out: results of a block; `from` and `to` have the shapes of single vectors. */
+static void check_columns(const clgrad_operator *op, apply_fn *apply, clgrad_tensor *const *block, clgrad_tensor *const *from,
+                          size_t num_from, clgrad_tensor *const *out)
+{
+    for (int64_t c = 0; c < COLUMNS; c++) {
+        clgrad_tensor *v[2] = { NULL, NULL }, *alone[2] = { NULL, NULL }, *column[2] = { NULL, NULL };
+        view_column(block, from, num_from, c, v);
+        ck_ok(apply(op, v, alone, 0, NULL, NULL));
+        const size_t num_out = alone[1] ? 2 : 1;
+        view_column(out, alone, num_out, c, column);
+        for (size_t i = 0; i < num_out; i++) ck_assert(same_bits(alone[i], column[i]));
+        clgrad_tensor_release(&column[0]);
+        view_column(out, alone, 1, (c + 1) % COLUMNS, column);
+        ck_assert(!same_bits(alone[0], column[0])); /* the check can fail */
+        for (size_t i = 0; i < 2; i++) clgrad_tensor_release(&alone[i]), clgrad_tensor_release(&column[i]), clgrad_tensor_release(&v[i]);
+    }
+}
+
+START_TEST(blocks_are_single_vectors_side_by_side)
+{
+    problem p;
+    if (!open_problem(&p)) return;
+    const size_t wrt[] = { 0, 1 };
+    clgrad_operator *h = NULL, *j = NULL;
+    clgrad_tensor *block[2] = { NULL, NULL }, *out[2] = { NULL, NULL }, *jv[1] = { NULL }, *jtjv[2] = { NULL, NULL }, *z[1] = { NULL };
+    ck_ok(clgrad_hessian_create(p.dev, p.f, 0, 2, wrt, p.in, &h));
+    ck_ok(clgrad_jacobian_create(p.dev, p.f, 1, 2, wrt, p.in, &j));
+    make_block(&p, p.dir, 2, block);
+    ck_ok(clgrad_operator_apply_block(h, COLUMNS, block, out, 0, NULL, NULL));
+    ck_assert(clgrad_operator_function(h, 2) && !clgrad_operator_function(h, 5));
+    check_columns(h, clgrad_operator_apply, block, p.dir, 2, out);
+    ck_ok(clgrad_operator_apply_block(j, COLUMNS, block, jv, 0, NULL, NULL));
+    check_columns(j, clgrad_operator_apply, block, p.dir, 2, jv);
+    ck_ok(clgrad_operator_apply_transpose_block(j, COLUMNS, jv, jtjv, 0, NULL, NULL));
+    ck_ok(clgrad_tensor_create(p.dev, CLGRAD_F32, clgrad_operator_range_shape(j, 0), &z[0]));
+    check_columns(j, clgrad_operator_apply_transpose, jv, z, 1, jtjv);
+    ck_assert(clgrad_operator_function(j, 2) && clgrad_operator_function(j, 5));
+    clgrad_tensor_release(&jv[0]), clgrad_tensor_release(&z[0]);
+    for (int i = 0; i < 2; i++) clgrad_tensor_release(&block[i]), clgrad_tensor_release(&out[i]), clgrad_tensor_release(&jtjv[i]);
+    clgrad_operator_release(&h), clgrad_operator_release(&j);
+    close_problem(&p);
+}
+END_TEST
+
+/* The plan of one width gives way to that of another, and both follow the point. */
+START_TEST(blocks_of_several_widths)
+{
+    problem p;
+    if (!open_problem(&p)) return;
+    const size_t wrt[] = { 0, 1 };
+    clgrad_operator *h = NULL;
+    clgrad_tensor *block[2] = { NULL, NULL }, *one[2] = { NULL, NULL }, *out[2] = { NULL, NULL }, *narrow[2] = { NULL, NULL };
+    ck_ok(clgrad_hessian_create(p.dev, p.f, 0, 2, wrt, p.in, &h));
+    make_block(&p, p.dir, 2, block);
+    const clgrad_shape shapes[] = { CLGRAD_SHAPE(1, IN, OUT), CLGRAD_SHAPE(1, OUT) };
+    for (int i = 0; i < 2; i++) ck_ok(clgrad_tensor_view(block[i], 0, shapes[i], &one[i]));
+    ck_assert_int_eq(clgrad_operator_apply_block(h, 0, block, out, 0, NULL, NULL), CLGRAD_E_ARG);
+    ck_assert_int_eq(clgrad_operator_apply_block(h, COLUMNS, p.dir, out, 0, NULL, NULL), CLGRAD_E_SHAPE);
+    ck_assert_int_eq(clgrad_operator_apply_block(h, COLUMNS + 1, block, out, 0, NULL, NULL), CLGRAD_E_SHAPE);
+    ck_assert(!out[0] && !out[1]);
+    ck_ok(clgrad_operator_set_point(h, (clgrad_tensor *[]){ p.dir[0], p.dir[1], p.in[2] }));
+    ck_ok(clgrad_operator_apply_block(h, COLUMNS, block, out, 0, NULL, NULL));
+    check_columns(h, clgrad_operator_apply, block, p.dir, 2, out);
+    ck_ok(clgrad_operator_apply_block(h, 1, one, narrow, 0, NULL, NULL));
+    for (int i = 0; i < 2; i++) {
+        clgrad_tensor *first = NULL;
+        ck_ok(clgrad_tensor_view(out[i], 0, shapes[i], &first));
+        ck_assert(same_bits(first, narrow[i]));
+        clgrad_tensor_release(&first);
+        clgrad_tensor_release(&block[i]), clgrad_tensor_release(&out[i]), clgrad_tensor_release(&one[i]), clgrad_tensor_release(&narrow[i]);
+    }
+    clgrad_operator_release(&h);
+    close_problem(&p);
+}
+END_TEST
+
 /* No direction reaches the product of a linear function's Hessian: it is known to be zero. */
 START_TEST(linear_functions_have_zero_hessians)
 {
@@ -218,6 +333,14 @@ START_TEST(linear_functions_have_zero_hessians)
     ck_ok(clgrad_operator_apply(h, &x, out, 0, NULL, NULL));
     ck_ok(clgrad_tensor_read(out[0], zeros, sizeof zeros));
     for (int i = 0; i < 3; i++) ck_assert_float_eq(zeros[i], 0);
+    clgrad_tensor *pair = NULL, *zero_pair[1] = { NULL };
+    float all[6] = { 7, 7, 7, 7, 7, 7 };
+    ck_ok(clgrad_tensor_create_from(dev, CLGRAD_F32, CLGRAD_SHAPE(2, 3), all, sizeof all, &pair));
+    ck_assert_int_eq(clgrad_operator_apply_block(h, 2, &pair, out, 0, NULL, NULL), CLGRAD_E_SHAPE);
+    ck_ok(clgrad_operator_apply_block(h, 2, &pair, zero_pair, 0, NULL, NULL));
+    ck_ok(clgrad_tensor_read(zero_pair[0], all, sizeof all));
+    for (int i = 0; i < 6; i++) ck_assert_float_eq(all[i], 0);
+    clgrad_tensor_release(&pair), clgrad_tensor_release(&zero_pair[0]);
     clgrad_tensor_release(&x), clgrad_tensor_release(&out[0]);
     clgrad_operator_release(&h), clgrad_graph_release(&g);
 }
@@ -256,6 +379,8 @@ Suite *operator_suite(void)
     tcase_add_test(tests, operators_keep_their_point);
     tcase_add_test(tests, hessians_are_symmetric);
     tcase_add_test(tests, jacobians_and_their_transposes_are_adjoint);
+    tcase_add_test(tests, blocks_are_single_vectors_side_by_side);
+    tcase_add_test(tests, blocks_of_several_widths);
     tcase_add_test(tests, linear_functions_have_zero_hessians);
     tcase_add_test(tests, operands_that_do_not_fit);
     tcase_set_timeout(tests, 60);

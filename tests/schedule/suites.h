@@ -6,5 +6,6 @@
 
 Suite *chain_suite(void);
 Suite *function_suite(void);
+Suite *gauss_newton_suite(void);
 Suite *objective_suite(void);
 Suite *operator_suite(void);
