@@ -93,7 +93,6 @@ struct clgrad_kernel {
     char *name;
     clgrad_buffer **args; /* what each argument keeps alive */
     uint32_t num_args;
-    size_t max_work_group;
 };
 
 /* --- between the files of this room ------------------------------------------------------------------------------ */

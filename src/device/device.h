@@ -65,9 +65,8 @@ void clgrad_kernel_release(clgrad_kernel **kernel);
 /* Arguments keep the buffer alive until replaced or the kernel is released. */
 clgrad_status clgrad_kernel_set_buffer(clgrad_kernel *kernel, uint32_t index, clgrad_buffer *buffer);
 clgrad_status clgrad_kernel_set_bytes(clgrad_kernel *kernel, uint32_t index, const void *value, size_t bytes);
-clgrad_status clgrad_kernel_set_local(clgrad_kernel *kernel, uint32_t index, size_t bytes);
-size_t clgrad_kernel_max_work_group(const clgrad_kernel *kernel);
-/* global[d] a multiple of local[d]; local NULL only where the kernel fixes it. `label` names the launch in a profile. */
+/* global[d] a multiple of local[d], which the templates state as reqd_work_group_size; local NULL only where the kernel fixes it.
+ * `label` names the launch in a profile. */
 clgrad_status clgrad_kernel_launch(clgrad_kernel *kernel, uint32_t dims, const size_t *global, const size_t *local,
                                    const char *label);
 /* The whole text of a kernel source as it would be built; for explain, dumps and digests. Release with clgrad_free. */

@@ -13,9 +13,6 @@ static clgrad_status make_kernel(clgrad_kernel *kernel, const char *file)
     if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateKernel", dev->record.info.name);
     err = dev->cl.GetKernelInfo(kernel->kernel, CL_KERNEL_NUM_ARGS, sizeof num_args, &num_args, NULL);
     if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clGetKernelInfo", dev->record.info.name);
-    err = dev->cl.GetKernelWorkGroupInfo(kernel->kernel, dev->record.id, CL_KERNEL_WORK_GROUP_SIZE,
-                                         sizeof kernel->max_work_group, &kernel->max_work_group, NULL);
-    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clGetKernelWorkGroupInfo", dev->record.info.name);
     kernel->args = clgrad_alloc(dev->ctx, num_args, sizeof *kernel->args);
     if (!kernel->args) return CLGRAD_E_MEMORY;
     kernel->num_args = num_args;
@@ -91,13 +88,6 @@ clgrad_status clgrad_kernel_set_bytes(clgrad_kernel *kernel, uint32_t index, con
 {
     return set(kernel, index, value, bytes, NULL);
 }
-
-clgrad_status clgrad_kernel_set_local(clgrad_kernel *kernel, uint32_t index, size_t bytes)
-{
-    return set(kernel, index, NULL, bytes, NULL);
-}
-
-size_t clgrad_kernel_max_work_group(const clgrad_kernel *kernel) { return kernel->max_work_group; }
 
 clgrad_status clgrad_kernel_launch(clgrad_kernel *kernel, uint32_t dims, const size_t *global, const size_t *local,
                                    const char *label)
