@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* Exit codes, documented in README.md and `clgrad --help`. */
-enum { EXIT_DONE = 0, EXIT_RUN_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DEVICE = 3, EXIT_CHECK_FAILED = 4 };
+enum { EXIT_DONE = 0, EXIT_RUN_FAILED = 1, EXIT_USAGE = 2, EXIT_NO_DEVICE = 3, EXIT_CHECK_FAILED = 4, EXIT_REGRESSION = 5 };
 
 int exit_code_of(clgrad_status status);
 
@@ -42,6 +42,7 @@ int command_eval(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_bench(int argc, char **argv);
 
 typedef struct device_choice {
     const char *selector; /* NULL: CLGRAD_DEVICE or auto */
@@ -56,4 +57,6 @@ int open_context(clgrad_context **ctx);
 
 /* JSON facts of a device, as `devices --json` and results show them. */
 json_t *device_json(const clgrad_device_info *info);
+/* The machine, as result files show it. */
+json_t *host_json(void);
 int print_json(json_t *value); /* to stdout with a newline; takes the reference */

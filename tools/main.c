@@ -14,6 +14,7 @@ static const struct {
     { "predict", command_predict, "a saved model's outputs for every sample" },
     { "info", command_info, "tensors, configuration and provenance of a file" },
     { "devices", command_devices, "list OpenCL devices, what works on them, and which one is chosen" },
+    { "bench", command_bench, "measure a device: its roofs, and work as shares of them; compare result files" },
     { "check", command_check, "check a device: every operation against the reference, derivatives, determinism" },
 };
 
@@ -25,7 +26,7 @@ static void print_usage(FILE *out)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs("\nclgrad COMMAND --help lists a command's options; clgrad --version prints the version.\n"
           "Results go to stdout; progress and messages to stderr.\n"
-          "exit codes: 0 done, 1 the run failed, 2 usage, 3 no usable device, 4 a numerical check failed\n"
+          "exit codes: 0 done, 1 the run failed, 2 usage, 3 no usable device, 4 a numerical check failed,\n            5 slower than allowed\n"
           "environment: CLGRAD_DEVICE (default device), CLGRAD_KERNEL_PATH, CLGRAD_CACHE=0, CLGRAD_DUMP_KERNELS=DIR,\n"
           "             CLGRAD_VERBOSE=0..2 (log to stderr)\n", out);
 }

@@ -1,6 +1,7 @@
 /* Option tables: parsing by getopt_long and help from the same rows; exit codes; opening a device. */
 
 #include "command.h"
+#include "os.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -126,6 +127,13 @@ int open_device(const device_choice *choice, clgrad_context **ctx, clgrad_device
     if (code == EXIT_DONE) code = open_device_in(*ctx, choice, dev);
     if (code != EXIT_DONE) clgrad_context_release(ctx);
     return code;
+}
+
+json_t *host_json(void)
+{
+    machine m;
+    describe_machine(&m);
+    return json_pack("{s:s, s:s, s:i, s:I}", "system", m.system, "cpu", m.cpu, "cores", m.cores, "memory_bytes", (json_int_t)m.memory_bytes);
 }
 
 int print_json(json_t *value)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,14 +99,14 @@ static char *read_until(int fd, double deadline, bool *timed_out)
     return text;
 }
 
-static pid_t start_self(char *const *argv, char **environment, int out_fd)
+static pid_t start(const char *path, char *const *argv, char **environment, int out_fd)
 {
     pid_t child = -1;
     posix_spawn_file_actions_t actions;
     if (posix_spawn_file_actions_init(&actions)) return -1;
     posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, argv, environment)) child = -1;
+    if (posix_spawn(&child, path, &actions, NULL, argv, environment)) child = -1;
     posix_spawn_file_actions_destroy(&actions);
     return child;
 }
@@ -121,6 +122,11 @@ static void collect(pid_t child, child_result *out)
 
 bool run_self(const char *const *arguments, const char *name, const char *value, int seconds, child_result *out)
 {
+    return run_program("/proc/self/exe", arguments, name, value, seconds, out);
+}
+
+bool run_program(const char *path, const char *const *arguments, const char *name, const char *value, int seconds, child_result *out)
+{
     *out = (child_result){ .exit_code = -1 };
     size_t count = 0;
     while (arguments[count]) count++;
@@ -130,7 +136,7 @@ bool run_self(const char *const *arguments, const char *name, const char *value,
     if (argv && environment && pipe2(ends, O_CLOEXEC) == 0) {
         argv[0] = (char[]){ "clgrad" };
         memcpy(argv + 1, arguments, count * sizeof *argv);
-        child = start_self(argv, environment, ends[1]);
+        child = start(path, argv, environment, ends[1]);
         close(ends[1]);
         if (child > 0) {
             out->output = read_until(ends[0], monotonic_seconds() + seconds, &out->timed_out);
@@ -140,6 +146,45 @@ bool run_self(const char *const *arguments, const char *name, const char *value,
     }
     free(own), free(argv), free(environment);
     return child > 0;
+}
+
+char *find_beside(const char *first_place, const char *second_place)
+{
+    const char *const places[] = { first_place, second_place };
+    char *self = realpath("/proc/self/exe", NULL), *slash = self ? strrchr(self, '/') : NULL;
+    char *found = NULL;
+    if (slash) *slash = '\0';
+    for (size_t i = 0; slash && !found && i < 2; i++) {
+        if (asprintf(&found, "%s/../%s", self, places[i]) < 0) found = NULL;
+        if (found && access(found, X_OK) != 0) free(found), found = NULL;
+    }
+    free(self);
+    return found;
+}
+
+/* The first "model name" of /proc/cpuinfo. */
+static void read_cpu_name(char *name, size_t bytes)
+{
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    snprintf(name, bytes, "unknown");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
+        snprintf(name, bytes, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+        break;
+    }
+    if (file) fclose(file);
+}
+
+void describe_machine(machine *out)
+{
+    struct utsname facts = { .sysname = "unknown" };
+    uname(&facts);
+    snprintf(out->system, sizeof out->system, "%.40s %.70s %.40s", facts.sysname, facts.release, facts.machine);
+    read_cpu_name(out->cpu, sizeof out->cpu);
+    out->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    out->memory_bytes = (long long)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
 static bool append(char ***list, size_t *count, char *item)

@@ -15,6 +15,19 @@ typedef struct child_result {
 /* Run this executable again with `arguments` (ended by NULL, without argv[0]) and one variable set; waits at most `seconds`. */
 bool run_self(const char *const *arguments, const char *name, const char *value, int seconds, child_result *out);
 
+/* The same for another program; stdout is kept, stderr is not. */
+bool run_program(const char *path, const char *const *arguments, const char *name, const char *value, int seconds, child_result *out);
+/* The first of two files that is there, as ../PLACE from the directory of this executable; free(). NULL: neither. */
+char *find_beside(const char *first_place, const char *second_place);
+
+/* What machine this is: "Linux 6.1.0 x86_64", the processor's name, how many are usable, bytes of memory. */
+typedef struct machine {
+    char system[160], cpu[96];
+    int cores;
+    long long memory_bytes;
+} machine;
+void describe_machine(machine *out);
+
 const char *signal_text(int signal); /* "Segmentation fault" */
 
 bool is_terminal(int descriptor);
