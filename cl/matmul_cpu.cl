@@ -6,8 +6,8 @@
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
  *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
- *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one; mm_params, mm_a_start,
- *         mm_b_start
+ *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one, MM_TOUCHES: what asks
+ *         for the lines that it will read; mm_params, mm_a_start, mm_b_start
  *         MM_ENTRY: the function's head and first statements, which define `mm`, `e`, MM_SCRATCH vectors of local memory `scratch` and the
  *         share's numbers item_i, item_j, item_z
  * launch  share (item_j, item_i, item_z) covers mm.columns, mm.rows, mm.batches of them; the last in i takes all rows that are left
@@ -137,6 +137,17 @@ MM_INLINE bool mm_advance(MM_VECTOR done[MM_ROWS][MM_VECTORS], global const MM_A
     return q1 == mm->k;
 }
 
+#ifdef MM_TOUCHES
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define MM_TOUCH(address) __builtin_prefetch((const void *)(size_t)(address), 0, 3)
+#endif
+#endif
+#ifndef MM_TOUCH
+#define MM_TOUCH(address)
+#endif
+#endif
+
 MM_ENTRY
 #if MM_PACK
     local MM_VECTOR *panel = scratch, *state = scratch + MM_DEPTH * MM_VECTORS;
@@ -168,6 +179,13 @@ MM_ENTRY
                     const long top = min(row, mm->m - MM_ROWS), tile = (row - rows0) / MM_ROWS % MM_TILES;
                     global const MM_A_TYPE *at = az + top * mm->a_row;
                     local MM_VECTOR *kept = state + tile * MM_LEVELS * MM_ROWS * MM_VECTORS;
+#ifdef MM_TOUCHES
+                    for (long r = row - top; r < MM_ROWS && q1 == mm->k; r++)
+                        for (long l = 0; l < width; l += MM_LANES) {
+                            const ulong z = batch, i = top + r, j = left + l;
+                            MM_TOUCHES
+                        }
+#endif
                     MM_VECTOR done[MM_ROWS][MM_VECTORS];
                     const bool whole = narrow ? mm_advance(done, at, source, q0, q1, kept, 1, mm)
                                               : mm_advance(done, at, source, q0, q1, kept, MM_VECTORS, mm);

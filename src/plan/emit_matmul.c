@@ -22,12 +22,26 @@ static void print_indices(const clgrad_launch *l, clgrad_text *out)
     clgrad_text_append(out, "const long i%" PRId32 " = (long)i, i%" PRId32 " = (long)j;\n", last - 1, last);
 }
 
-static void print_epilogue(const clgrad_launch *l, uint32_t width, clgrad_text *out)
+static void open_epilogue(const clgrad_launch *l, clgrad_text *out)
 {
     for (size_t i = 0; i < l->ir.num_params; i++) clgrad_text_append(out, i ? ", k%zu = e.k%zu" : "{ const long k%zu = e.k%zu", i, i);
     clgrad_text_append(out, ";\n");
     clgrad_ir_print_offsets(&l->ir, "\n", out);
     print_indices(l, out);
+}
+
+/* What the epilogue will read, for a device that takes the hint. */
+static bool print_touches(clgrad_launch *l)
+{
+    open_epilogue(l, &l->touches_text);
+    const bool any = clgrad_ir_print_touches(&l->ir, "MM_TOUCH", l->width, "\n", &l->touches_text);
+    clgrad_text_append(&l->touches_text, "}");
+    return any;
+}
+
+static void print_epilogue(const clgrad_launch *l, uint32_t width, clgrad_text *out)
+{
+    open_epilogue(l, out);
     clgrad_ir_print(&l->ir, 0, l->ir.num_instrs, CLGRAD_PRINT_UNIFORM | CLGRAD_PRINT_ROWS | CLGRAD_PRINT_BODY, width, "\n", out);
     clgrad_text_append(out, "}");
 }
@@ -50,7 +64,8 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
     clgrad_ir_print_arguments(ir, &l->args_text);
     print_epilogue(l, l->width, &l->vector_text);
     print_epilogue(l, 1, &l->scalar_text);
-    const clgrad_text *const texts[] = { &l->params_text, &l->args_text, &l->vector_text, &l->scalar_text, &l->helpers_text };
+    const bool touches = print_touches(l);
+    const clgrad_text *const texts[] = { &l->params_text, &l->args_text, &l->vector_text, &l->scalar_text, &l->helpers_text, &l->touches_text };
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++)
         if (texts[i]->failed) return CLGRAD_E_MEMORY;
     l->desc.helpers = l->helpers_text.data ? l->helpers_text.data : "";
@@ -58,6 +73,7 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
     l->desc.epilogue_args = l->args_text.data;
     l->desc.epilogue_v = l->vector_text.data;
     l->desc.epilogue_s = l->scalar_text.data;
+    l->desc.touches = touches ? l->touches_text.data : NULL;
     l->desc.width = l->width;
     return CLGRAD_OK;
 }

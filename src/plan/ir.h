@@ -171,6 +171,8 @@ enum { CLGRAD_PRINT_UNIFORM = 1, CLGRAD_PRINT_ROWS = 2, CLGRAD_PRINT_BODY = 4 };
 /* Statements of instructions first <= i < end whose level is in `levels`, for `width` lanes, each line ended by `end_of_line`. */
 void clgrad_ir_print(const clgrad_ir *ir, size_t first, size_t end, uint32_t levels, uint32_t width, const char *end_of_line,
                      clgrad_text *out);
+/* function(address) for each load from an address that the axes alone decide and that differs between rows; false: there is none. */
+bool clgrad_ir_print_touches(const clgrad_ir *ir, const char *function, uint32_t width, const char *end_of_line, clgrad_text *out);
 /* helpers.c: the functions that printed statements may call, gathered over kernels of one text. */
 typedef struct clgrad_ir_needs {
     bool f32, f64, i32, i64, codec, random, odd_int, odd_long, odd_double;

@@ -79,7 +79,7 @@ typedef struct clgrad_launch {
     int32_t batch_slot[CLGRAD_MAX_RANK];
     int32_t operand_value[2];   /* COPY: destination, source */
     bool clblast;               /* the product is CLBlast's; there is no kernel */
-    clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text;
+    clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text, touches_text;
     clgrad_matmul_launch matmul;
     int64_t operand_offset[2];
     clgrad_kernel_source program;

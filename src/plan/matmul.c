@@ -12,6 +12,7 @@ typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_P
 typedef struct form {
     bool gpu, swap;
     bool f64;
+    bool hints; /* may ask for lines early */
     packing pack;
     int64_t lanes, vectors, rows, columns; /* columns: of a register tile, lanes * vectors for the CPU form */
     int64_t depth, tiles, cell, levels;
@@ -177,6 +178,12 @@ static void choose_cells(const clgrad_matmul_desc *d, form *f)
         for (f->levels = 4; cells >> f->levels; f->levels *= 2) continue;
 }
 
+/* Llvmpipe's and Oclgrind's compilers do not know the hint. */
+static bool takes_hints(const clgrad_device_info *info)
+{
+    return info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && !strstr(info->quirks, "simulator");
+}
+
 static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options, form *f)
 {
     int64_t lanes = f->f64 ? info->double_width : info->float_width;
@@ -189,6 +196,7 @@ static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, co
     f->columns = f->lanes * f->vectors;
     choose_cells(d, f);
     f->pack = choose_packing(d, f);
+    f->hints = takes_hints(info);
     return choose_depth(d, info->local_bytes, f);
 }
 
@@ -385,7 +393,10 @@ static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form
     else clgrad_text_append(text, "#define MM_VECTOR %s\n", scalar);
     clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row",
                        d->a_col == 1 ? "1" : "mm->a_col");
-    if (f->lanes == d->width && f->lanes > 1 && !f->swap) write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
+    if (f->lanes == d->width && f->lanes > 1 && !f->swap) {
+        write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
+        if (d->touches && f->hints) write_macro(text, "MM_TOUCHES", d->touches);
+    }
 }
 
 static void write_gpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)

@@ -12,7 +12,7 @@ clgrad_status clgrad_plan_add_launch(clgrad_plan *plan, clgrad_launch_kind kind,
     **out = (clgrad_launch){ .kind = kind, .core = CLGRAD_NONE, .source = -1, .partial = -1, .partial_leaf = -1, .from = -1,
                              .to = -1, .kept_cells = 1, .cells = 1, .chunks = 1, .accumulate = CLGRAD_OP_SUM };
     clgrad_text *const texts[] = { &(*out)->helpers_text, &(*out)->params_text, &(*out)->args_text, &(*out)->vector_text,
-                                   &(*out)->scalar_text };
+                                   &(*out)->scalar_text, &(*out)->touches_text };
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++) texts[i]->ctx = plan->ctx;
     return CLGRAD_OK;
 }

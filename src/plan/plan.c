@@ -212,7 +212,7 @@ clgrad_status clgrad_plan_estimate(clgrad_device *dev, const clgrad_graph *g, co
 
 void clgrad_launch_release(clgrad_plan *plan, clgrad_launch *l)
 {
-    clgrad_text *const texts[] = { &l->helpers_text, &l->params_text, &l->args_text, &l->vector_text, &l->scalar_text };
+    clgrad_text *const texts[] = { &l->helpers_text, &l->params_text, &l->args_text, &l->vector_text, &l->scalar_text, &l->touches_text };
     clgrad_kernel_release(&l->kernel);
     clgrad_matmul_launch_release(plan->ctx, &l->matmul);
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++) clgrad_text_release(texts[i]);

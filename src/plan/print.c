@@ -558,6 +558,33 @@ void clgrad_ir_print(const clgrad_ir *ir, size_t first, size_t end, uint32_t lev
         if (levels & (1u << ir->instrs[i].level)) print_instr(&p, (int32_t)i);
 }
 
+/* Where rows do not differ, the line is near anyway. */
+static bool may_touch(const printer *p, const clgrad_ir_instr *in)
+{
+    bool rows = false;
+    if (in->kind != CLGRAD_IR_LOAD || in->cond >= 0 || !is_contiguous(p, in)) return false;
+    for (int32_t t = 0; t < in->at.num_terms; t++) {
+        const int32_t axis = p->ir->vars[in->at.term[t].var].axis;
+        if (axis < 0) return false;
+        rows |= p->ir->axes[axis].role == CLGRAD_IR_ROW;
+    }
+    return rows;
+}
+
+bool clgrad_ir_print_touches(const clgrad_ir *ir, const char *function, uint32_t width, const char *end_of_line, clgrad_text *out)
+{
+    printer p = { .ir = ir, .out = out, .end = end_of_line, .width = width };
+    bool any = false;
+    for (size_t i = 0; i < ir->num_instrs; i++) {
+        if (!may_touch(&p, &ir->instrs[i])) continue;
+        clgrad_text_append(out, "%s(x%" PRId32 " + (", function, ir->instrs[i].leaf);
+        affine_shared(&p, &ir->instrs[i]);
+        clgrad_text_append(out, "));%s", end_of_line);
+        any = true;
+    }
+    return any;
+}
+
 void clgrad_ir_print_arguments(const clgrad_ir *ir, clgrad_text *out)
 {
     for (size_t i = 0; i < ir->num_leaves; i++) {
