@@ -21,6 +21,15 @@ static double number_of(const json_t *object, const char *key)
 static bool is_roof(const json_t *row) { return strcmp(text_of(row, "group"), "roof") == 0; }
 static bool is_ok(const json_t *row) { return strcmp(text_of(row, "status"), "ok") == 0; }
 
+/* Rows that are no roofs. */
+static size_t count_rows(const json_t *results)
+{
+    size_t count = 0, r;
+    json_t *row;
+    json_array_foreach(results, r, row) count += !is_roof(row);
+    return count;
+}
+
 static const char *duration(double ns, char *text, size_t bytes)
 {
     static const struct {
@@ -140,7 +149,7 @@ void bench_print_table(FILE *out, const json_t *file)
         const json_t *results = json_object_get(run, "results");
         print_heading(out, file, run);
         json_array_foreach(results, r, row) if (is_roof(row)) print_roof(out, row);
-        fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share", "(best) of its roof", "error");
+        if (count_rows(results)) fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share", "(best) of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
         const double mean = headline(results, &count);
         if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows\n", mean, count);
@@ -191,7 +200,7 @@ void bench_print_markdown(FILE *out, const json_t *file)
         fprintf(out, "**clgrad %s** on %s (%s, driver %s)\n\n", text_of(json_object_get(file, "tool"), "version"), text_of(device, "device"),
                 text_of(device, "platform"), text_of(device, "driver"));
         print_markdown_roofs(out, results);
-        fputs("| row | median ± MAD | rate | share of its roof | |\n|---|---|---|---|---|\n", out);
+        if (count_rows(results)) fputs("| row | median ± MAD | rate | share of its roof | |\n|---|---|---|---|---|\n", out);
         json_array_foreach(results, r, row) if (!is_roof(row)) print_markdown_row(out, row);
         const double mean = headline(results, &count);
         if (count) fprintf(out, "\n**%.1f%%** of the device's own roofs (geometric mean of %zu rows)\n", mean, count);
