@@ -137,6 +137,7 @@ static int bench(bench_options *o)
 
 int command_bench(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "compare") == 0) return bench_compare(argc - 1, argv + 1);
     static const command_option options[] = {
         { "device", 'd', "DEVICE", "auto, gpu, cpu, an index, platform:device, part of a name, pci:..., uuid:..." },
         { "all-devices", 'a', NULL, "every usable device, one after the other" },
