@@ -480,10 +480,23 @@ static void print_to_integer(printer *p, clgrad_dtype from, clgrad_dtype to, int
     clgrad_text_append(p->out, "))");
 }
 
+/* Mesa's compiler takes a sign-extended int for larger or smaller than any 64-bit constant (22.3 to 24.0), so the halves are put together. */
+static void print_widened(printer *p, int32_t arg, bool vector)
+{
+    clgrad_text_append(p->out, "upsample(");
+    operand(p, arg, vector);
+    clgrad_text_append(p->out, " >> 31, as_");
+    type(p, "uint", vector);
+    clgrad_text_append(p->out, "(");
+    operand(p, arg, vector);
+    clgrad_text_append(p->out, "))");
+}
+
 static void print_cast(printer *p, const clgrad_ir_instr *in, bool vector)
 {
     const clgrad_dtype from = p->ir->instrs[in->arg[0]].dtype;
     if (clgrad_dtype_is_real(in->dtype)) print_to_float(p, from, in->dtype, in->arg[0], vector);
+    else if (from == CLGRAD_I32 && in->dtype == CLGRAD_I64) print_widened(p, in->arg[0], vector);
     else print_to_integer(p, from, in->dtype, in->arg[0], vector);
 }
 

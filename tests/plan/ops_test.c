@@ -115,6 +115,27 @@ START_TEST(casts)
 }
 END_TEST
 
+START_TEST(widened_integers_are_compared)
+{
+    if (!test_device()) return;
+    static const int64_t bounds[] = { -3, 0, 5 };
+    const clgrad_plan_options options = { .width = _i == 0 ? 1 : 0 };
+    plan_case c;
+    plan_case_begin(&c, 9);
+    const clgrad_node x = plan_case_input(&c, CLGRAD_I32, CLGRAD_SHAPE(37), -9, 9);
+    const clgrad_node wide = clgrad_cast(c.g, x, CLGRAD_I64);
+    for (size_t i = 0; i < CLGRAD_COUNT(bounds); i++) {
+        const clgrad_node bound = clgrad_constant_int(c.g, CLGRAD_I64, CLGRAD_SHAPE(37), bounds[i]);
+        plan_case_output(&c, clgrad_lt(c.g, wide, bound));
+        plan_case_output(&c, clgrad_gt(c.g, wide, bound));
+        plan_case_output(&c, clgrad_eq(c.g, wide, bound));
+    }
+    plan_case_output(&c, clgrad_mul(c.g, wide, wide));
+    plan_case_check(&c, &options, 0, "widened");
+    plan_case_end(&c);
+}
+END_TEST
+
 START_TEST(random_numbers)
 {
     if (!test_device()) return;
@@ -349,6 +370,7 @@ Suite *plan_ops_suite(void)
     tcase_add_loop_test(map, one_integer_operand, 0, (int)CLGRAD_COUNT(integers));
     tcase_add_loop_test(map, two_operands, 0, (int)CLGRAD_COUNT(all));
     tcase_add_loop_test(map, casts, 0, (int)CLGRAD_COUNT(all));
+    tcase_add_loop_test(map, widened_integers_are_compared, 0, 2);
     tcase_add_test(map, random_numbers);
     tcase_add_loop_test(reductions_case, reduce, 0, (int)CLGRAD_COUNT(reductions));
     tcase_add_loop_test(reductions_case, reduce_cells, 0, 6);
