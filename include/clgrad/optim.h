@@ -102,11 +102,13 @@ typedef struct clgrad_optimizer_options {
     clgrad_schedule lr_schedule, momentum_schedule;
     const clgrad_group_options *groups; /* copied */
     size_t num_groups;     /* at most CLGRAD_MAX_GROUPS */
+    double loss_scale;     /* a power of two, 1 to 2^30, at first; 0: off. See clgrad_optimizer_step */
+    int64_t loss_scale_window; /* updates without overflow after which the scale doubles; 0 counts as 2000 */
 } clgrad_optimizer_options;
 
 #define CLGRAD_OPTIMIZER_OPTIONS_INIT                                                                    \
     { sizeof(clgrad_optimizer_options), "sgd", NAN, NAN, NAN, NAN, NAN, 0.0, 0.0, 0.0, 0.0, 1, 0,        \
-      CLGRAD_SCHEDULE_INIT, CLGRAD_SCHEDULE_INIT, NULL, 0 }
+      CLGRAD_SCHEDULE_INIT, CLGRAD_SCHEDULE_INIT, NULL, 0, 0.0, 0 }
 
 /**
  * Make an optimizer for scalar output number `output` of f.
@@ -134,6 +136,11 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
  * stay as they were, and clgrad_optimizer_loss says so. So does an index of f that is out of range: as NaN in the loss where a take
  * of reals brings it there, by a comparison of its own elsewhere.
  *
+ * With loss_scale, f is multiplied by the scale before it is differentiated and the gradient divided by it afterwards, both exact: it
+ * keeps gradients that f computes in f16 from vanishing. Where a gradient overflows, the update skips itself and the scale halves, down
+ * to 1, where an overflow stops all updates; the loss itself is not looked at. A skipped update counts as an update: schedules and
+ * Adam's corrections move on. Source: Micikevicius et al. 2018, Mixed precision training.
+ *
  * data  one tensor per input of f behind the parameters that is not supplied by the optimizer, in order.
  *
  * Errors, order, threads: as clgrad_function_call. Bits: repeat.
@@ -144,6 +151,9 @@ CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_ten
 /** Wait and read the value of f, without l1 and l2, in the last step. CLGRAD_E_NOT_FINITE, CLGRAD_E_INDEX:
  *  updates stopped; the text names the update. */
 CLGRAD_API clgrad_status clgrad_optimizer_loss(clgrad_optimizer *opt, double *loss);
+/** Borrowed: with loss_scale, f32 [3]: the scale, its inverse, and the updates since it changed; else NULL. Its content changes with every
+ *  update; like a state, it is written back to continue bit for bit. */
+CLGRAD_API clgrad_tensor *clgrad_optimizer_scaling(const clgrad_optimizer *opt);
 /** Tell the PLATEAU schedules a metric, smaller being better. */
 CLGRAD_API void clgrad_optimizer_report(clgrad_optimizer *opt, double metric);
 /** Set what hyper.sample reads in the next step. */

@@ -27,6 +27,7 @@ enum { CLGRAD_HYPER_GROUPS = CLGRAD_MAX_GROUPS + 1 };
     REAL(correction2)      /* 1 / sqrt(1 - beta2^t) */                                                     \
     REAL(clip_value)                                                                                       \
     REAL(clip_norm)                                                                                        \
+    REAL(scale_window)     /* updates without overflow after which the loss scale doubles */               \
     GROUP(lr)                                                                                              \
     GROUP(weight_decay)                                                                                    \
     GROUP(l1)                                                                                              \

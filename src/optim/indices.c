@@ -109,7 +109,7 @@ clgrad_status clgrad_watch_indices(const clgrad_graph *f, size_t loss, clgrad_gr
     w.shown = clgrad_alloc(f->ctx, w.num_nodes, sizeof *w.shown);
     clgrad_status st = w.shown ? CLGRAD_OK : CLGRAD_E_MEMORY;
     if (st == CLGRAD_OK) {
-        find_shown(&w, w.g->outputs[loss]);
+        if (loss != SIZE_MAX) find_shown(&w, w.g->outputs[loss]);
         const clgrad_node bad = condition(&w);
         if (bad != CLGRAD_NONE && clgrad_output(w.g, "index", bad) == CLGRAD_OK) *out = clgrad_graph_retain(w.g);
         st = clgrad_graph_status(w.g);

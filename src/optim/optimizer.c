@@ -3,8 +3,11 @@
 #include "optim/optimizer.h"
 #include "autodiff/autodiff.h"
 #include "optim/indices.h"
+#include "optim/scaling.h"
 
 #include <stdio.h>
+
+static bool is_scaled(const clgrad_optimizer *opt) { return opt->options.loss_scale > 0; }
 
 /* --- the function, its inputs under names of ours --- */
 
@@ -21,6 +24,16 @@ static clgrad_node renamed_input(clgrad_optimizer *opt, clgrad_graph *to, const 
     return clgrad_input(to, name, input->dtype, input->shape);
 }
 
+/* With loss scaling the scaled loss is output 1, and the scale the last input. */
+static clgrad_status declare_loss(const clgrad_optimizer *opt, clgrad_graph *g, clgrad_node loss)
+{
+    if (clgrad_node_dtype(g, loss) != CLGRAD_F32) loss = clgrad_cast(g, loss, CLGRAD_F32);
+    CLGRAD_TRY(clgrad_output(g, "loss", loss));
+    if (!is_scaled(opt)) return CLGRAD_OK;
+    const clgrad_node scaling = clgrad_input(g, "scaling", CLGRAD_F32, CLGRAD_SHAPE(CLGRAD_SCALING_COUNT));
+    return clgrad_output(g, "scaled", clgrad_mul(g, loss, clgrad_scaling_field(g, scaling, CLGRAD_SCALING_SCALE)));
+}
+
 static clgrad_status rename_inputs(clgrad_optimizer *opt, const clgrad_optimizer_source *source, clgrad_graph **out)
 {
     *out = NULL;
@@ -33,15 +46,23 @@ static clgrad_status rename_inputs(clgrad_optimizer *opt, const clgrad_optimizer
         for (size_t i = 0; i < f->num_inputs; i++) in[i] = renamed_input(opt, g, f, i, opt->arena->num_segments);
         st = clgrad_graph_inline(g, f, in, all);
     }
-    if (st == CLGRAD_OK) {
-        clgrad_node loss = all[source->output];
-        if (clgrad_node_dtype(g, loss) != CLGRAD_F32) loss = clgrad_cast(g, loss, CLGRAD_F32);
-        st = clgrad_output(g, "loss", loss);
-    }
+    if (st == CLGRAD_OK) st = declare_loss(opt, g, all[source->output]);
     if (st == CLGRAD_OK) *out = g, g = NULL;
     clgrad_graph_release(&g);
     clgrad_free(opt->ctx, in);
     clgrad_free(opt->ctx, all);
+    return st;
+}
+
+static clgrad_status differentiate(clgrad_optimizer *opt, const clgrad_optimizer_source *source, const clgrad_graph *renamed, size_t count,
+                                   const size_t *wrt, clgrad_graph **out)
+{
+    if (!source->sample_inputs) return clgrad_gradient_cells(renamed, is_scaled(opt), count, wrt, NULL, out);
+    bool *samples = clgrad_alloc(opt->ctx, renamed->num_inputs, sizeof *samples); /* none at the scale */
+    if (!samples) return CLGRAD_E_MEMORY;
+    memcpy(samples, source->sample_inputs, source->f->num_inputs * sizeof *samples);
+    const clgrad_status st = clgrad_gradient_cells(renamed, is_scaled(opt), count, wrt, samples, out);
+    clgrad_free(opt->ctx, samples);
     return st;
 }
 
@@ -55,8 +76,8 @@ static clgrad_status gradient_graph(clgrad_optimizer *opt, const clgrad_optimize
     for (size_t i = 0; i < opt->arena->num_segments; i++)
         if (!opt->groups[opt->arena->segments[i].group].frozen) wrt[count++] = i;
     clgrad_status st = rename_inputs(opt, source, &renamed);
-    if (st == CLGRAD_OK) st = clgrad_gradient_cells(renamed, 0, count, wrt, source->sample_inputs, out);
-    if (st == CLGRAD_OK) st = clgrad_watch_indices(*out, 0, &watched);
+    if (st == CLGRAD_OK) st = differentiate(opt, source, renamed, count, wrt, out);
+    if (st == CLGRAD_OK) st = clgrad_watch_indices(*out, is_scaled(opt) ? SIZE_MAX : 0, &watched);
     if (watched) {
         clgrad_graph_release(out);
         *out = watched;
@@ -143,6 +164,13 @@ static clgrad_status name_regions(clgrad_optimizer *opt)
     return CLGRAD_OK;
 }
 
+static clgrad_status create_scaling(clgrad_optimizer *opt)
+{
+    const float scale = (float)opt->options.loss_scale, first[CLGRAD_SCALING_COUNT] = { scale, 1 / scale };
+    CLGRAD_TRY(clgrad_tensor_create_from(opt->dev, CLGRAD_F32, CLGRAD_SHAPE(CLGRAD_SCALING_COUNT), first, sizeof first, &opt->scaling));
+    return name_tensor(opt, "scaling", clgrad_tensor_retain(opt->scaling));
+}
+
 static clgrad_status create_memory(clgrad_optimizer *opt)
 {
     const int64_t zero = 0;
@@ -154,6 +182,7 @@ static clgrad_status create_memory(clgrad_optimizer *opt)
     CLGRAD_TRY(clgrad_buffer_create(opt->dev, sizeof(clgrad_hyper), &opt->hyper_buffer));
     CLGRAD_TRY(clgrad_tensor_create_from(opt->dev, CLGRAD_I64, CLGRAD_SCALAR, &zero, sizeof zero, &opt->stop));
     CLGRAD_TRY(clgrad_tensor_create_from(opt->dev, CLGRAD_F32, CLGRAD_SCALAR, &none, sizeof none, &opt->metric));
+    if (is_scaled(opt)) CLGRAD_TRY(create_scaling(opt));
     CLGRAD_TRY(name_tensor(opt, "stop", clgrad_tensor_retain(opt->stop)));
     CLGRAD_TRY(name_tensor(opt, "metric", clgrad_tensor_retain(opt->metric)));
     return name_regions(opt);
@@ -239,7 +268,7 @@ static clgrad_status join_parts(clgrad_optimizer *opt, const clgrad_optimizer_so
     const clgrad_optimizer_options *o = &opt->options;
     clgrad_tail_desc desc = { .arena = opt->arena, .regions = opt->regions, .num_regions = opt->num_regions,
                                     .rule = opt->rule, .regularised = any_regularised(opt), .clip_value = o->clip_value > 0,
-                                    .clip_norm = o->clip_norm > 0 };
+                                    .clip_norm = o->clip_norm > 0, .scaled = is_scaled(opt) };
     const bool cut = o->accumulate > 1;
     clgrad_graph *unpack = NULL, *gradient = NULL, *tail = NULL, *links[4];
     size_t count = 0;
@@ -380,6 +409,7 @@ void clgrad_optimizer_release(clgrad_optimizer **address)
     clgrad_free(opt->ctx, opt->named);
     clgrad_tensor_release(&opt->stop);
     clgrad_tensor_release(&opt->metric);
+    clgrad_tensor_release(&opt->scaling);
     clgrad_buffer_release(&opt->hyper_buffer);
     clgrad_arena_vector_release(&opt->theta);
     clgrad_arena_vector_release(&opt->sum);

@@ -33,7 +33,7 @@ struct clgrad_optimizer {
     size_t num_regions, num_data;
     clgrad_arena_vector *theta, *sum, *states[CLGRAD_MAX_STATES];
     clgrad_buffer *hyper_buffer;
-    clgrad_tensor *stop, *metric;
+    clgrad_tensor *stop, *metric, *scaling; /* scaling: NULL without loss scaling */
     clgrad_named_tensor *named;
     size_t num_named, named_capacity;
     clgrad_step_part whole, accumulate, update; /* whole, or the other two */

@@ -1,6 +1,7 @@
 /* Options of an optimizer: ranges, and the rule's defaults. */
 
 #include "optim/optimizer.h"
+#include "optim/scaling.h"
 
 static clgrad_status check_real(clgrad_context *ctx, const char *name, double value, double low, double high)
 {
@@ -18,6 +19,18 @@ static clgrad_status resolve(const clgrad_optimizer *opt, const char *name, doub
     if (isnan(standard))
         return clgrad_fail(opt->ctx, CLGRAD_E_ARG, "optimizer: '%s' takes no %s", opt->rule->info.name, name);
     return CLGRAD_OK;
+}
+
+static clgrad_status check_loss_scale(clgrad_optimizer *opt)
+{
+    clgrad_optimizer_options *o = &opt->options;
+    const double largest_window = 1e7; /* counted in f32 */
+    int exponent;
+    const bool power = o->loss_scale >= 1 && o->loss_scale <= (double)CLGRAD_SCALING_LARGEST && frexp(o->loss_scale, &exponent) == 0.5;
+    if (o->loss_scale != 0 && !power)
+        return clgrad_fail(opt->ctx, CLGRAD_E_ARG, "optimizer: loss_scale is %g, not 0 or a power of two from 1 to 2^30", o->loss_scale);
+    if (o->loss_scale_window == 0) o->loss_scale_window = 2000;
+    return check_real(opt->ctx, "loss_scale_window", (double)o->loss_scale_window, 1, largest_window);
 }
 
 static clgrad_status resolve_values(clgrad_optimizer *opt)
@@ -39,6 +52,7 @@ static clgrad_status resolve_values(clgrad_optimizer *opt)
     CLGRAD_TRY(check_real(opt->ctx, "l2", o->l2, 0, largest));
     CLGRAD_TRY(check_real(opt->ctx, "clip_value", o->clip_value, 0, largest));
     CLGRAD_TRY(check_real(opt->ctx, "clip_norm", o->clip_norm, 0, largest));
+    CLGRAD_TRY(check_loss_scale(opt));
     CLGRAD_TRY(clgrad_schedule_check(opt->ctx, &o->lr_schedule, "learning rate"));
     return clgrad_schedule_check(opt->ctx, &o->momentum_schedule, "momentum");
 }

@@ -33,6 +33,7 @@ void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt)
     h->correction2 = (float)(1.0 / sqrt(1.0 - pow(o->beta2, t)));
     h->clip_value = (float)o->clip_value;
     h->clip_norm = (float)o->clip_norm;
+    h->scale_window = (float)o->loss_scale_window;
     for (size_t i = 0; i <= o->num_groups; i++) {
         h->lr[i] = (float)(opt->groups[i].lr * lr_scale);
         h->weight_decay[i] = (float)opt->groups[i].weight_decay;
@@ -152,6 +153,8 @@ clgrad_tensor *clgrad_optimizer_parameter(const clgrad_optimizer *opt, size_t i)
 {
     return i < opt->arena->num_segments ? opt->theta->views[i] : NULL;
 }
+
+clgrad_tensor *clgrad_optimizer_scaling(const clgrad_optimizer *opt) { return opt->scaling; }
 
 clgrad_tensor *clgrad_optimizer_state(const clgrad_optimizer *opt, size_t parameter, size_t i, const char **name)
 {

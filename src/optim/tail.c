@@ -2,6 +2,8 @@
 
 #include "optim/tail.h"
 
+#include "optim/scaling.h"
+
 #include <float.h>
 #include <stdio.h>
 
@@ -70,6 +72,7 @@ typedef struct tail {
     clgrad_hyper_nodes hyper;
     clgrad_node *theta, *grad; /* by region */
     clgrad_node stop;          /* i64: 0, or n where the loss of update n (from 1) was not finite, -n where an index was out of range */
+    clgrad_node scaling, fine; /* with loss scaling: its vector; u8, 1 where no gradient overflowed */
 } tail;
 
 static clgrad_node hyper(tail *t, clgrad_hyper_field field) { return clgrad_hyper_node(&t->hyper, field, 0); }
@@ -131,10 +134,17 @@ static void stop_unless(tail *t, clgrad_node good, clgrad_node value)
 }
 
 /* NaN fails the comparison. */
+static clgrad_node is_finite(tail *t, clgrad_node size)
+{
+    return clgrad_le(t->g, size, clgrad_constant(t->g, CLGRAD_F32, CLGRAD_SCALAR, FLT_MAX));
+}
+
+/* An update that skips itself computes with what overflowed, so nothing else of it is looked at. */
 static void watch(tail *t, clgrad_node value)
 {
-    const clgrad_node largest = clgrad_constant(t->g, CLGRAD_F32, CLGRAD_SCALAR, FLT_MAX);
-    stop_unless(t, clgrad_le(t->g, clgrad_abs(t->g, value), largest), this_update(t));
+    clgrad_node good = is_finite(t, clgrad_abs(t->g, value));
+    if (t->desc->scaled) good = clgrad_select(t->g, t->fine, good, clgrad_constant_int(t->g, CLGRAD_U8, CLGRAD_SCALAR, 1));
+    stop_unless(t, good, this_update(t));
 }
 
 static void watch_index(tail *t)
@@ -150,7 +160,7 @@ static clgrad_status read_loss(tail *t)
     const clgrad_node loss = clgrad_input(g, "loss", CLGRAD_F32, CLGRAD_SCALAR);
     const clgrad_node metric = clgrad_input(g, "metric", CLGRAD_F32, CLGRAD_SCALAR);
     if (t->desc->watch_index) watch_index(t);
-    watch(t, loss);
+    if (!t->desc->scaled) watch(t, loss);
     return clgrad_output(g, "metric", clgrad_add(g, kept(t, CLGRAD_HYPER_keep_metric, metric), loss));
 }
 
@@ -166,10 +176,34 @@ static clgrad_status add_to_sums(tail *t)
     return CLGRAD_OK;
 }
 
+static clgrad_node largest_gradient(tail *t)
+{
+    clgrad_node largest = clgrad_constant(t->g, CLGRAD_F32, CLGRAD_SCALAR, 0.0);
+    for (size_t r = 0; r < t->desc->num_regions; r++) {
+        if (t->desc->regions[r].frozen) continue;
+        const clgrad_node size = clgrad_abs(t->g, t->grad[r]);
+        largest = clgrad_max(t->g, largest, clgrad_reduce_max(t->g, size, CLGRAD_ALL_AXES, false));
+    }
+    return largest;
+}
+
+/* What overflows without a scale would go on doing so, hence stops. */
+static clgrad_status adapt_scaling(tail *t)
+{
+    clgrad_graph *g = t->g;
+    t->scaling = clgrad_input(g, "scaling", CLGRAD_F32, flat(CLGRAD_SCALING_COUNT));
+    t->fine = is_finite(t, largest_gradient(t));
+    const clgrad_node one = clgrad_constant(g, CLGRAD_F32, CLGRAD_SCALAR, 1.0);
+    const clgrad_node scaled = clgrad_gt(g, clgrad_scaling_field(g, t->scaling, CLGRAD_SCALING_SCALE), one);
+    stop_unless(t, clgrad_select(g, t->fine, t->fine, scaled), this_update(t));
+    return clgrad_output(g, "scaling", clgrad_scaling_next(g, t->scaling, t->fine, hyper(t, CLGRAD_HYPER_scale_window)));
+}
+
 static void scale_and_regularise(tail *t, size_t r)
 {
     clgrad_graph *g = t->g;
     const size_t group = t->desc->regions[r].group;
+    if (t->desc->scaled) t->grad[r] = clgrad_mul(g, t->grad[r], clgrad_scaling_field(g, t->scaling, CLGRAD_SCALING_INVERSE));
     t->grad[r] = clgrad_mul(g, t->grad[r], hyper(t, CLGRAD_HYPER_scale));
     if (t->desc->regularised) {
         const clgrad_node l2 = clgrad_hyper_node(&t->hyper, CLGRAD_HYPER_l2, group);
@@ -213,6 +247,7 @@ static void clip_norm(tail *t)
 
 static clgrad_status output_unless_stopped(tail *t, const char *name, clgrad_node next, clgrad_node old)
 {
+    if (t->desc->scaled) next = clgrad_select(t->g, t->fine, next, old);
     const clgrad_node zero = clgrad_constant_int(t->g, CLGRAD_I64, CLGRAD_SCALAR, 0);
     const clgrad_node going_on = clgrad_eq(t->g, t->stop, zero);
     return clgrad_output(t->g, name, clgrad_select(t->g, going_on, next, old));
@@ -242,6 +277,7 @@ static clgrad_status apply_rule(tail *t, size_t r)
 static clgrad_status update(tail *t)
 {
     const clgrad_tail_desc *desc = t->desc;
+    if (desc->scaled) CLGRAD_TRY(adapt_scaling(t));
     for (size_t r = 0; r < desc->num_regions; r++) {
         if (desc->regions[r].frozen) continue;
         t->theta[r] = numbered_input(t->g, "theta", r, flat(desc->regions[r].extent));

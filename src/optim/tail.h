@@ -1,7 +1,8 @@
 #pragma once
 
 /* What stands around the gradient in a step: parameters taken out of the arena before it; scaling, clipping and the update rule
- * behind it. Names: theta.<region>, sum.<region>, state.<region>.<state>, p.<parameter>, g_p.<parameter>, loss, stop, metric. */
+ * behind it. Names: theta.<region>, sum.<region>, state.<region>.<state>, p.<parameter>, g_p.<parameter>, loss, index,
+ * stop, metric, scaling. */
 
 #include "optim/rules.h"
 #include "tensor/arena.h"
@@ -20,6 +21,7 @@ typedef struct clgrad_tail_desc {
     size_t num_regions;
     const clgrad_rule *rule;
     bool regularised, clip_value, clip_norm;
+    bool scaled; /* gradients are those of the loss times a scale; see scaling.h */
     bool watch_index; /* the gradient's graph has an output "index" that is not 0 where an index was out of range */
 } clgrad_tail_desc;
 

@@ -31,4 +31,5 @@ Suite *schedule_suite(void);
 Suite *rule_suite(void);
 Suite *optimizer_suite(void);
 Suite *index_suite(void);
+Suite *scaling_suite(void);
 Suite *misuse_suite(void);

@@ -33,6 +33,10 @@ START_TEST(options_outside_their_range)
     WITH((o.rule = "momentum", o.momentum = 1.5), E_ARG, "momentum");
     WITH(o.clip_norm = -1, E_ARG, "clip_norm");
     WITH(o.clip_value = NAN, E_ARG, "clip_value");
+    WITH(o.loss_scale = 3, E_ARG, "loss_scale is 3");
+    WITH(o.loss_scale = 0x1p31, E_ARG, "loss_scale");
+    WITH(o.loss_scale = -2, E_ARG, "loss_scale");
+    WITH((o.loss_scale = 2, o.loss_scale_window = -1), E_ARG, "loss_scale_window");
     WITH(o.lr_schedule.period = 0, E_ARG, "learning rate");
     WITH(o.momentum_schedule.factor = -1, E_ARG, "momentum");
     WITH(o.lr_schedule.kind = CLGRAD_SCHEDULE_COUNT, E_ARG, "schedule kind");
