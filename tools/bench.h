@@ -7,9 +7,11 @@
 /* --- a row while it is measured --- */
 
 typedef struct bench_row bench_row;
+typedef struct bench_options bench_options;
 
 typedef struct bench_case {
     const bench_row *row;
+    const bench_options *options;
     clgrad_context *ctx;
     clgrad_device *dev;
     /* The workload, as far as its family needs it. */
@@ -54,14 +56,14 @@ struct bench_row {
 
 extern const bench_row bench_rows[];
 extern const size_t bench_num_rows;
-extern const bench_family bench_matmul, bench_map, bench_reduce, bench_grad, bench_hvp, bench_gnvp, bench_update, bench_step;
+extern const bench_family bench_matmul, bench_map, bench_reduce, bench_grad, bench_hvp, bench_gnvp, bench_update, bench_step, bench_epoch;
 
 /* --- the run of all rows on one device --- */
 
-typedef struct bench_options {
+struct bench_options {
     const char *device, *filter, *json, *html, *mnist, *intrinsics;
     bool all_devices, quick, spoil;
-} bench_options;
+};
 
 typedef struct bench_run {
     const bench_options *options;

@@ -33,6 +33,7 @@ const bench_row bench_rows[] = {
     ELEMENTS("update.adam.f32.16M", "Adam update of 16M parameters, gradient given", bench_update, MIB16, "adam"),
     ELEMENTS("map.gelu-scale-add.16M", "y = 1.5 gelu(x) + 0.25 (erf form) over 16M elements", bench_map, MIB16, NULL),
     ELEMENTS("reduce.sum.16M", "sum of 16M elements", bench_reduce, MIB16, NULL),
+    NETWORK("epoch.mnist.mlp-784-128-10.adam.b128", bench_epoch, "784-128-10", "relu", "adam", 128),
 };
 const size_t bench_num_rows = sizeof bench_rows / sizeof *bench_rows;
 
@@ -212,15 +213,13 @@ static clgrad_status check_and_time(bench_run *run, bench_case *c, json_t *resul
 static json_t *measure_row(bench_run *run, const bench_row *row)
 {
     char text[160];
-    bench_case c = { .row = row, .ctx = run->ctx, .dev = run->dev, .worst = CLGRAD_DEVIATION_INIT, .deterministic = -1 };
+    bench_case c = { .row = row, .options = run->options, .ctx = run->ctx, .dev = run->dev, .worst = CLGRAD_DEVIATION_INIT, .deterministic = -1 };
     json_t *result = bench_result(row->id, row->family->group, describe(row, text, sizeof text), "ok", "");
     set(result, "unit", json_string(row->family->unit));
-    c.own = row->family->measure ? (void *)run->options : NULL;
     const clgrad_status status = check_and_time(run, &c, result);
     if (status) {
-        const bool cannot = status == CLGRAD_E_UNSUPPORTED;
-        set_status(result, cannot ? (row->family->measure ? "skipped" : "unsupported") : "error",
-                   *clgrad_error_text(run->ctx) ? clgrad_error_text(run->ctx) : clgrad_status_text(status));
+        const char *why = *c.remark ? c.remark : clgrad_error_text(run->ctx);
+        set_status(result, status == CLGRAD_E_UNSUPPORTED ? "unsupported" : "error", *why ? why : clgrad_status_text(status));
     }
     bench_case_release(&c);
     return result;

@@ -117,7 +117,7 @@ static json_t *list_together(char **files, bool excluded)
     char *directory = excluded ? make_link_directory(files) : NULL;
     child_result child;
     run_self(list_arguments, directory ? "OCL_ICD_VENDORS" : NULL, directory, 2 * PROBE_SECONDS, &child);
-    remove_link_directory(directory);
+    remove_directory(directory);
     json_t *result = child.output ? json_loads(child.output, 0, NULL) : NULL;
     free(child.output);
     if (!result) result = json_pack("{s:s, s:[]}", "problem", "the drivers crash when loaded together", "devices");

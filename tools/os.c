@@ -229,13 +229,19 @@ void free_list(char **list)
     free(list);
 }
 
-char *make_link_directory(char *const *files)
+char *make_directory(void)
 {
     const char *temporary = getenv("TMPDIR");
     char *path = NULL;
-    if (asprintf(&path, "%s/clgrad-icd-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0) return NULL;
+    if (asprintf(&path, "%s/clgrad-XXXXXX", temporary && *temporary ? temporary : "/tmp") < 0) return NULL;
     if (!mkdtemp(path)) return free(path), NULL;
-    for (size_t i = 0; files[i]; i++) {
+    return path;
+}
+
+char *make_link_directory(char *const *files)
+{
+    char *path = make_directory();
+    for (size_t i = 0; path && files[i]; i++) {
         char *real = realpath(files[i], NULL), *name = NULL;
         const char *slash = strrchr(files[i], '/');
         if (asprintf(&name, "%s/%s", path, slash ? slash + 1 : files[i]) < 0) name = NULL;
@@ -245,10 +251,12 @@ char *make_link_directory(char *const *files)
     return path;
 }
 
-void remove_link_directory(char *path)
+static int is_entry(const struct dirent *entry) { return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0; }
+
+void remove_directory(char *path)
 {
     struct dirent **names = NULL;
-    const int found = path ? scandir(path, &names, is_icd, NULL) : 0;
+    const int found = path ? scandir(path, &names, is_entry, NULL) : 0;
     for (int i = 0; i < found; i++) {
         char *name = NULL;
         if (asprintf(&name, "%s/%s", path, names[i]->d_name) >= 0) unlink(name);

@@ -42,6 +42,9 @@ bool interrupted(void);
 char **list_icd_files(void);
 void free_list(char **list);
 
-/* A fresh directory with links to the given files; remove with remove_link_directory. NULL on failure. */
+/* A fresh directory under TMPDIR, free(); removed with the files in it by remove_directory, which frees the path. NULL on failure. */
+char *make_directory(void);
+void remove_directory(char *path);
+
+/* A fresh directory with links to the given files; remove with remove_directory. NULL on failure. */
 char *make_link_directory(char *const *files);
-void remove_link_directory(char *path);
