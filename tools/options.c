@@ -101,7 +101,7 @@ int open_context(clgrad_context **ctx)
 {
     static int verbosity;
     const char *verbose = getenv("CLGRAD_VERBOSE");
-    verbosity = verbose ? atoi(verbose) : 0;
+    verbosity = verbose ? (int)strtol(verbose, NULL, 10) : 0;
     clgrad_context_options options = CLGRAD_CONTEXT_OPTIONS_INIT;
     options.log = log_to_stderr;
     options.log_user = &verbosity;

@@ -6,6 +6,7 @@
 #include "optim/scaling.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static bool is_scaled(const clgrad_optimizer *opt) { return opt->options.loss_scale > 0; }
 
@@ -224,9 +225,8 @@ static clgrad_status find_named(clgrad_optimizer *opt, const char *name, clgrad_
 
 static bool data_number(const char *name, size_t *number)
 {
-    unsigned long n = 0;
-    if (sscanf(name, "d.%lu", &n) != 1) return false;
-    *number = n;
+    if (strncmp(name, "d.", 2) != 0) return false;
+    *number = strtoul(name + 2, NULL, 10);
     return true;
 }
 

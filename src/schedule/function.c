@@ -79,7 +79,6 @@ void clgrad_function_release(clgrad_function **address)
 }
 
 clgrad_graph *clgrad_function_graph(const clgrad_function *f) { return f->graph; }
-uint64_t clgrad_function_scratch_bytes(const clgrad_function *f) { return clgrad_plan_scratch_bytes(f->plan); }
 
 /* --- calling --- */
 

@@ -18,6 +18,3 @@ clgrad_status clgrad_graph_chain(clgrad_context *ctx, size_t count, clgrad_graph
 
 /* As clgrad_function_create, every input being donated to the output of the same name, if there is one. */
 clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *g, clgrad_function **out);
-
-/* Bytes of scratch behind a function. */
-uint64_t clgrad_function_scratch_bytes(const clgrad_function *f);

@@ -37,9 +37,6 @@ extern const size_t clgrad_option_row_count;
 /* E_CONFIG with a suggestion when there is none. */
 clgrad_status clgrad_option_find(clgrad_context *ctx, const char *key, const char *origin, const clgrad_option_row **out);
 
-/* Which of a choice's words a value is; choices are validated when set, so it is one. */
-size_t clgrad_choice_index(const char *(*choice)(size_t i), const char *word);
-
 /* Parse and check `groups` into options, at most CLGRAD_MAX_GROUPS; the strings belong to list. E_CONFIG. */
 clgrad_status clgrad_config_groups(clgrad_context *ctx, const json_t *list, const char *origin, clgrad_group_options *groups,
                                    size_t *count);

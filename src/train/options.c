@@ -83,10 +83,3 @@ clgrad_status clgrad_option_find(clgrad_context *ctx, const char *key, const cha
     return clgrad_fail(ctx, CLGRAD_E_CONFIG, "%s: there is no option '%s'%s%s%s", origin, key, near_by ? "; did you mean '" : "",
                        near_by ? near_by : "", near_by ? "'?" : "");
 }
-
-size_t clgrad_choice_index(const char *(*choice)(size_t i), const char *value)
-{
-    size_t i = 0;
-    while (choice(i) && strcmp(choice(i), value) != 0) i++;
-    return i;
-}

@@ -73,10 +73,9 @@ END_TEST
 
 static clgrad_node random_reshape(clgrad_graph *g, clgrad_node x, uint64_t *state)
 {
-    int64_t count = clgrad_shape_count(&(clgrad_shape){ 0 });
     const clgrad_shape from = clgrad_node_shape(g, x);
     clgrad_shape to = { 0 };
-    count = clgrad_shape_count(&from);
+    int64_t count = clgrad_shape_count(&from);
     for (int64_t factor = 2; count > 1 && to.rank < 4; factor++)
         while (count % factor == 0 && to.rank < 4) {
             count /= factor;
