@@ -16,6 +16,11 @@ static const command_option own_options[] = {
     { "profile", 'p', "FILE", "write a Chrome trace of every launch" },
     { "resume", 'r', NULL, "continue from the file that --save names, bit for bit as if never interrupted" },
     { "output", 'o', "FILE", "write predictions there as CSV instead of to stdout" },
+    { "forward", 'F', NULL, "explain a prediction's forward pass" },
+    { "gradient", 'G', NULL, "explain loss and gradient alone" },
+    { "hvp", 'H', NULL, "explain a Hessian-vector product at a kept point" },
+    { "graph", 'g', "FILE.svg", "draw the launches and the values between them" },
+    { "no-time", 'n', NULL, "do not run and time the launches" },
 };
 
 enum { MAX_OPTIONS = 160, FROM_TABLE = 'T', FROM_TABLE_NEGATED = 'N' };
@@ -57,6 +62,11 @@ static int take(void *user, const command_option *option, const char *value)
     case 'p': a->profile = value; break;
     case 'r': a->resume = true; break;
     case 'o': a->predictions = value; break;
+    case 'F': a->workload = CLGRAD_WORKLOAD_FORWARD; break;
+    case 'G': a->workload = CLGRAD_WORKLOAD_GRADIENT; break;
+    case 'H': a->workload = CLGRAD_WORKLOAD_HVP; break;
+    case 'g': a->graph = value; break;
+    case 'n': a->no_time = true; break;
     case FROM_TABLE: assign(state, row->key, value ? value : "true"); break;
     case FROM_TABLE_NEGATED: assign(state, row->key, "false"); break;
     default: break;
@@ -113,7 +123,7 @@ static int check_operands(const settings_command *command, int argc, char **argv
         if (out->num_operands == command->num_operands) return report_usage(command->name, "unexpected argument %s", argv[i]);
         out->operands[out->num_operands++] = argv[i];
     }
-    if (out->num_operands < command->num_operands) return report_usage(command->name, "a file is missing");
+    if (out->num_operands < command->num_operands) return report_usage(command->name, "%s is missing", command->operand ? command->operand : "a file");
     static const char *const ways[] = { "auto", "bar", "plain", "none" };
     bool known = !out->progress;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) known = known || strcmp(out->progress, ways[i]) == 0;

@@ -8,8 +8,9 @@
 #include "clgrad/train.h"
 
 typedef struct settings_arguments {
-    const char *config_file, *device, *log, *profile, *progress, *predictions;
-    bool json, resume, dump_config, unfused, helped;
+    const char *config_file, *device, *log, *profile, *progress, *predictions, *graph;
+    bool json, resume, dump_config, unfused, no_time, helped;
+    clgrad_workload_kind workload;
     struct { const char *key, *value; } *assignments; /* key NULL: value is KEY=VALUE, from --set */
     size_t num_assignments;
     const char *operands[2];
@@ -21,6 +22,7 @@ typedef struct settings_command {
     const char *own;                 /* letters of the command's own options (see settings.c) */
     const char *const *option_flags; /* NULL: all of the option table; else a NULL-ended list of flags */
     size_t num_operands;             /* how many operands are required */
+    const char *operand;             /* what each is, for a message; NULL: "a file" */
 } settings_command;
 
 int settings_parse(const settings_command *command, int argc, char **argv, settings_arguments *out);

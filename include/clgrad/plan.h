@@ -18,7 +18,7 @@ extern "C" {
 typedef struct clgrad_launch_info {
     size_t struct_size;
     char kernel[64];      /* template and variant: "map w16", "clblast" */
-    char operations[160]; /* what it computes: reduction or product first, then what is fused with it: "matmul add max"; "+3" where more do not fit */
+    char operations[160]; /* what it computes: reduction or product first, then what is fused with it: "matmul add max"; "+3" where more do not fit; "copy" for nothing */
     double read_bytes, written_bytes;
     double flops;
     clgrad_dtype arithmetic; /* f64 where any of it is, else f32 */

@@ -141,6 +141,32 @@ typedef void (*clgrad_predict_fn)(void *user, int64_t sample, const float *outpu
 CLGRAD_API clgrad_status clgrad_predict(clgrad_device *dev, const clgrad_config *config, const char *model,
                                         clgrad_predict_fn predict, void *user);
 
+/* --- looking at what a configuration computes --- */
+
+typedef enum clgrad_workload_kind {
+    CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident data, gradient, update */
+    CLGRAD_WORKLOAD_FORWARD,  /* what a prediction shows, for one batch */
+    CLGRAD_WORKLOAD_GRADIENT, /* loss and gradient for one batch */
+    CLGRAD_WORKLOAD_HVP       /* Hessian-vector products for one batch at a kept point */
+} clgrad_workload_kind;
+
+typedef struct clgrad_workload clgrad_workload;
+
+/**
+ * Compile what a configuration computes, exactly as training and prediction do, on a batch of made-up data (a step: eight batches):
+ * its launches can be looked at and timed (clgrad_function_launch, clgrad_function_time). config must outlive the workload; its data, epochs and files
+ * do not matter.
+ *
+ * CLGRAD_E_CONFIG  as clgrad_train. CLGRAD_E_ARG: there is no such kind. CLGRAD_E_MEMORY, and others as clgrad_function_create.
+ */
+CLGRAD_API clgrad_status clgrad_workload_create(clgrad_device *dev, const clgrad_config *config, clgrad_workload_kind kind,
+                                                clgrad_workload **out);
+CLGRAD_API void clgrad_workload_release(clgrad_workload **workload);
+/** Enqueue it once. Errors as clgrad_function_call. */
+CLGRAD_API clgrad_status clgrad_workload_run(clgrad_workload *workload);
+/** Borrowed: function i of it, NULL past the last. when (may be NULL): how often it runs, "each step", "once at a point". */
+CLGRAD_API clgrad_function *clgrad_workload_function(const clgrad_workload *workload, size_t i, const char **when);
+
 /** Tensors, configuration and provenance of a safetensors file as JSON. Release with clgrad_inspect_release. */
 CLGRAD_API clgrad_status clgrad_inspect(clgrad_context *ctx, const char *path, char **json);
 CLGRAD_API void clgrad_inspect_release(clgrad_context *ctx, char **json);

@@ -66,16 +66,24 @@ static bool append_word(char *text, size_t room, const char *name)
     return true;
 }
 
+/* A name for an instruction that is an operation of the graph, else NULL. An index that is data is a gather, but in a scatter. */
+static const char *operation(const clgrad_launch *l, const clgrad_ir_instr *instr)
+{
+    if (instr->kind == CLGRAD_IR_MAP) return clgrad_op_get(instr->node->op)->name;
+    return instr->kind == CLGRAD_IR_VAR && instr->div == 0 && l->from < 0 ? clgrad_op_get(CLGRAD_OP_TAKE)->name : NULL;
+}
+
 static void list_operations(const clgrad_plan *plan, const clgrad_launch *l, char *text, size_t bytes)
 {
     enum { COUNT_ROOM = 8 };
     size_t left_out = 0;
     *text = '\0';
     if (l->core != CLGRAD_NONE) append_word(text, bytes, clgrad_op_get(clgrad_at(plan->work, l->core)->op)->name);
-    for (size_t i = 0; i < l->ir.num_instrs; i++)
-        if (l->ir.instrs[i].kind == CLGRAD_IR_MAP &&
-            (left_out > 0 || !append_word(text, bytes - COUNT_ROOM, clgrad_op_get(l->ir.instrs[i].node->op)->name)))
-            left_out++;
+    for (size_t i = 0; i < l->ir.num_instrs; i++) {
+        const char *name = operation(l, &l->ir.instrs[i]);
+        if (name && (left_out > 0 || !append_word(text, bytes - COUNT_ROOM, name))) left_out++;
+    }
+    if (!*text) append_word(text, bytes, "copy");
     if (left_out > 0) snprintf(text + strlen(text), COUNT_ROOM, " +%zu", left_out < 9999 ? left_out : (size_t)9999);
 }
 

@@ -36,18 +36,10 @@ static clgrad_status load_parameters(application *a)
     return CLGRAD_OK;
 }
 
-/* The width of the model's first layer. */
-static int64_t inputs_of(const char *layers)
-{
-    int64_t n = 0;
-    for (; *layers >= '0' && *layers <= '9' && n < INT32_MAX; layers++) n = 10 * n + (*layers - '0');
-    return n;
-}
-
 static clgrad_status open_application(application *a, const clgrad_settings *settings, const char *model, clgrad_data_use use)
 {
     CLGRAD_TRY(clgrad_model_file_open(a->ctx, model, &a->file));
-    const clgrad_data_memory memory = { inputs_of(settings->model_layers), a->file.classes, a->file.fill };
+    const clgrad_data_memory memory = { clgrad_layers_inputs(settings->model_layers), a->file.classes, a->file.fill };
     CLGRAD_TRY(clgrad_dataset_load(a->ctx, settings, &memory, use, &a->data));
     if (!a->data.targets && use == CLGRAD_DATA_EVALUATE)
         return clgrad_fail(a->ctx, CLGRAD_E_CONFIG, "%s: there are no targets to compare with", settings->data_path);

@@ -6,7 +6,7 @@
 #include "train/config.h"
 
 /* Random streams beside the model room's (CLGRAD_DRAW_INIT, _DROPOUT), so that no two uses of one seed share draws. */
-enum { CLGRAD_DRAW_SPLIT = 0x02000000, CLGRAD_DRAW_SHUFFLE = 0x02000001 };
+enum { CLGRAD_DRAW_SPLIT = 0x02000000, CLGRAD_DRAW_SHUFFLE = 0x02000001, CLGRAD_DRAW_MADE_UP = 0x02000002 };
 
 typedef enum clgrad_subset { CLGRAD_SUBSET_TRAIN, CLGRAD_SUBSET_VALIDATION, CLGRAD_SUBSET_TEST, CLGRAD_SUBSET_COUNT } clgrad_subset;
 

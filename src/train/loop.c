@@ -132,6 +132,12 @@ static clgrad_status run_update(clgrad_trainer *t)
     return t->untimed == 0 ? start_clock(t) : CLGRAD_OK;
 }
 
+clgrad_status clgrad_trainer_update(clgrad_trainer *t)
+{
+    if (t->state.offset >= t->num_train) t->state.offset = 0;
+    return run_update(t);
+}
+
 static clgrad_status interrupted(clgrad_trainer *t)
 {
     CLGRAD_TRY(settle_all(t));

@@ -18,6 +18,10 @@ typedef struct clgrad_task {
 /* Make the model and see that it fits the data. num_classes 0: unknown; targets are checked. E_CONFIG. */
 clgrad_status clgrad_task_create(clgrad_context *ctx, const clgrad_settings *settings, const clgrad_dataset *data, clgrad_task *out);
 void clgrad_task_release(clgrad_task *task);
+/* The width of the first of model.layers. */
+int64_t clgrad_layers_inputs(const char *layers);
+/* The first values of parameter i, on a device. */
+clgrad_status clgrad_task_draw(const clgrad_task *task, clgrad_device *dev, uint64_t seed, size_t i, clgrad_tensor **out);
 
 /* Targets as the loss takes them: i32 labels [count], or f32 [count, outputs]. E_CONFIG. */
 clgrad_status clgrad_task_encode(const clgrad_task *task, const clgrad_dataset *data, clgrad_array *out);

@@ -105,17 +105,8 @@ static clgrad_optimizer_options optimizer_options(const clgrad_trainer *t)
 /* Initial values go to the device one parameter at a time; the optimizer copies them. */
 static clgrad_status draw_parameters(clgrad_trainer *t, clgrad_tensor **initial)
 {
-    for (size_t i = 0; i < clgrad_model_num_parameters(t->task.model); i++) {
-        const clgrad_shape shape = clgrad_model_parameter_shape(t->task.model, i);
-        const size_t count = (size_t)clgrad_shape_count(&shape);
-        float *values = clgrad_alloc(t->ctx, count, sizeof *values);
-        if (!values) return CLGRAD_E_MEMORY;
-        clgrad_status st = clgrad_model_initialize(t->task.model, (uint64_t)t->settings->train_seed, i, values, count);
-        if (st == CLGRAD_OK)
-            st = clgrad_tensor_create_from(t->dev, CLGRAD_F32, shape, values, count * sizeof *values, &initial[i]);
-        clgrad_free(t->ctx, values);
-        CLGRAD_TRY(st);
-    }
+    for (size_t i = 0; i < clgrad_model_num_parameters(t->task.model); i++)
+        CLGRAD_TRY(clgrad_task_draw(&t->task, t->dev, (uint64_t)t->settings->train_seed, i, &initial[i]));
     return CLGRAD_OK;
 }
 
@@ -184,14 +175,19 @@ static clgrad_status check_memory(clgrad_trainer *t)
     return clgrad_memory_check(t->dev, t->result->memory_bytes, "the training");
 }
 
-static clgrad_status create(clgrad_trainer *t)
+clgrad_status clgrad_trainer_make_step(clgrad_trainer *t)
 {
     CLGRAD_TRY(plan_steps(t));
     CLGRAD_TRY(check_memory(t));
     CLGRAD_TRY(create_optimizer(t));
     t->result->memory_bytes = t->opt->need_bytes;
     t->window = window_of(t);
-    CLGRAD_TRY(clgrad_resident_create(t->dev, &t->task, &t->data, &t->resident));
+    return clgrad_resident_create(t->dev, &t->task, &t->data, &t->resident);
+}
+
+static clgrad_status create(clgrad_trainer *t)
+{
+    CLGRAD_TRY(clgrad_trainer_make_step(t));
     CLGRAD_TRY(clgrad_evaluator_create(t->dev, &t->task, &t->data, &t->resident, t->params, &t->evaluator));
     t->state.best_loss = INFINITY;
     return CLGRAD_OK;

@@ -54,6 +54,26 @@ clgrad_status clgrad_task_create(clgrad_context *ctx, const clgrad_settings *set
     return st;
 }
 
+int64_t clgrad_layers_inputs(const char *layers)
+{
+    int64_t n = 0;
+    for (; *layers >= '0' && *layers <= '9' && n < INT32_MAX; layers++) n = 10 * n + (*layers - '0');
+    return n;
+}
+
+clgrad_status clgrad_task_draw(const clgrad_task *task, clgrad_device *dev, uint64_t seed, size_t i, clgrad_tensor **out)
+{
+    clgrad_context *ctx = clgrad_device_get_context(dev);
+    const clgrad_shape shape = clgrad_model_parameter_shape(task->model, i);
+    const size_t count = (size_t)clgrad_shape_count(&shape);
+    float *values = clgrad_alloc(ctx, count, sizeof *values);
+    if (!values) return CLGRAD_E_MEMORY;
+    clgrad_status st = clgrad_model_initialize(task->model, seed, i, values, count);
+    if (st == CLGRAD_OK) st = clgrad_tensor_create_from(dev, CLGRAD_F32, shape, values, count * sizeof *values, out);
+    clgrad_free(ctx, values);
+    return st;
+}
+
 /* --- targets --- */
 
 static void encode_labels(const clgrad_dataset *data, int32_t *labels)

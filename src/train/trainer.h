@@ -48,6 +48,10 @@ typedef struct clgrad_trainer {
 /* Read the data, make everything, load the checkpoint if resume. On failure the trainer is to be released all the same. */
 clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume);
 void clgrad_trainer_release(clgrad_trainer *t);
+/* From data and task to the compiled step and the data on the device, without evaluation. */
+clgrad_status clgrad_trainer_make_step(clgrad_trainer *t);
+/* One update with the next samples; from the first again where they have come to an end. */
+clgrad_status clgrad_trainer_update(clgrad_trainer *t);
 
 /* At any time: what has not arrived goes on arriving in memory of the device's. */
 void clgrad_late_read_release(clgrad_late_read *late);

@@ -4,7 +4,7 @@
 
 #include "fault/fault.h"
 
-#include "clgrad/optim.h"
+#include "clgrad/train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@ typedef struct objects {
     clgrad_function *function;
     clgrad_operator *hessian, *jacobian;
     clgrad_optimizer *opt;
+    clgrad_config *config;
+    clgrad_workload *workload;
     clgrad_event *event;
     int steps;
     float result[MAX_RESULT];
@@ -30,6 +32,8 @@ static void release(objects *o)
 {
     clgrad_event_release(&o->event);
     clgrad_optimizer_release(&o->opt);
+    clgrad_workload_release(&o->workload);
+    clgrad_config_release(&o->config);
     clgrad_operator_release(&o->hessian);
     clgrad_operator_release(&o->jacobian);
     clgrad_function_release(&o->function);
@@ -256,6 +260,53 @@ static clgrad_status read_optimizer(fault_world *world, objects *o)
     return CLGRAD_OK;
 }
 
+/* --- what functions say of themselves --- */
+
+static clgrad_status ask_about(clgrad_function *f, objects *o)
+{
+    clgrad_cost cost;
+    clgrad_launch_info launch;
+    clgrad_operand_info operand;
+    char *text = NULL;
+    CLGRAD_TRY(clgrad_function_explain(f, &text));
+    clgrad_function_text_release(f, &text);
+    CLGRAD_TRY(clgrad_function_cost(f, &cost));
+    CLGRAD_TRY(clgrad_function_launch(f, cost.num_launches - 1, &launch));
+    CLGRAD_TRY(clgrad_function_operand(f, cost.num_launches - 1, launch.num_operands - 1, &operand));
+    o->result[o->used++] = (float)cost.bytes;
+    o->result[o->used++] = (float)launch.flops;
+    o->result[o->used++] = (float)(operand.read_bytes + operand.written_bytes);
+    return CLGRAD_OK;
+}
+
+static clgrad_status configure(fault_world *world, objects *o)
+{
+    static const char *const rows[] = { "model.layers=3-2", "loss=mse", "train.batch=4" };
+    clgrad_config_release(&o->config);
+    CLGRAD_TRY(clgrad_config_create(world->ctx, &o->config));
+    for (size_t i = 0; i < CLGRAD_COUNT(rows); i++) CLGRAD_TRY(clgrad_config_assign(o->config, rows[i], "test"));
+    return CLGRAD_OK;
+}
+
+static clgrad_status make_workload(fault_world *world, objects *o)
+{
+    return clgrad_workload_create(world->dev, o->config, CLGRAD_WORKLOAD_HVP, &o->workload);
+}
+
+static clgrad_status run_workload(fault_world *world, objects *o)
+{
+    (void)world;
+    return clgrad_workload_run(o->workload);
+}
+
+static clgrad_status ask_workload(fault_world *world, objects *o)
+{
+    clgrad_function *f;
+    o->used = 0;
+    for (size_t i = 0; (f = clgrad_workload_function(o->workload, i, NULL)) != NULL; i++) CLGRAD_TRY(ask_about(f, o));
+    return clgrad_device_finish(world->dev);
+}
+
 /* --- playing them --- */
 
 static const struct program {
@@ -267,6 +318,7 @@ static const struct program {
       { build_small, upload, make_hessian, apply_hessian, make_jacobian, apply_jacobian, move_point, apply_again, move_jacobian,
         apply_block, read_all } },
     { "optimizer", { build_small, upload, make_optimizer, make_steps, read_optimizer } },
+    { "workload", { configure, make_workload, run_workload, ask_workload } },
     { "accumulating", { build_small, upload, make_accumulating, make_steps, read_optimizer } },
 };
 

@@ -38,3 +38,4 @@ Suite *resume_suite(void);
 Suite *misuse_suite(void);
 Suite *digest_suite(void);
 Suite *job_suite(void);
+Suite *workload_suite(void);

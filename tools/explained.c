@@ -1,0 +1,99 @@
+/* Asking a workload what it does. */
+
+#include "explained.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+double explained_bytes(const explained_launch *l) { return l->info.read_bytes + l->info.written_bytes; }
+
+double explained_seconds(const explained_function *f)
+{
+    double sum = 0;
+    for (size_t i = 0; i < f->cost.num_launches; i++) sum += f->launches[i].seconds;
+    return sum;
+}
+
+void explained_release(explained *e)
+{
+    for (size_t f = 0; f < e->num_functions; f++) {
+        explained_launch *launches = e->functions[f].launches;
+        for (size_t i = 0; launches && i < e->functions[f].cost.num_launches; i++) free(launches[i].operands);
+        free(launches);
+    }
+    e->num_functions = 0;
+}
+
+static clgrad_status fill_launch(explained_launch *l, const clgrad_function *f, size_t number)
+{
+    l->seconds = NAN;
+    clgrad_status st = clgrad_function_launch(f, number, &l->info);
+    if (st != CLGRAD_OK) return st;
+    l->operands = calloc(l->info.num_operands + 1, sizeof *l->operands);
+    if (!l->operands) return CLGRAD_E_MEMORY;
+    for (size_t k = 0; k < l->info.num_operands && st == CLGRAD_OK; k++) st = clgrad_function_operand(f, number, k, &l->operands[k]);
+    return st;
+}
+
+static clgrad_status fill_function(explained_function *out, const clgrad_function *f)
+{
+    out->wall = NAN;
+    clgrad_status st = clgrad_function_cost(f, &out->cost);
+    if (st != CLGRAD_OK) return st;
+    out->launches = calloc(out->cost.num_launches + 1, sizeof *out->launches);
+    if (!out->launches) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < out->cost.num_launches && st == CLGRAD_OK; i++) st = fill_launch(&out->launches[i], f, i);
+    return st;
+}
+
+/* As many runs as fit the time by the first few, an odd number. */
+static clgrad_status measure(explained_function *out, clgrad_function *f, double budget)
+{
+    enum { FEW = 3, MOST = 101 };
+    double *seconds = calloc(out->cost.num_launches + 1, sizeof *seconds);
+    if (!seconds) return CLGRAD_E_MEMORY;
+    clgrad_status st = clgrad_function_time(f, FEW, seconds, &out->wall);
+    const double fit = out->wall > 0 ? budget / out->wall : MOST;
+    const size_t runs = fit < FEW ? FEW : fit > MOST ? MOST : (size_t)fit | 1;
+    if (st == CLGRAD_OK) st = clgrad_function_time(f, runs, seconds, &out->wall);
+    for (size_t i = 0; st == CLGRAD_OK && i < out->cost.num_launches; i++) out->launches[i].seconds = seconds[i];
+    free(seconds);
+    return st;
+}
+
+clgrad_status explained_fill(explained *e, clgrad_workload *workload, double seconds)
+{
+    clgrad_function *f;
+    clgrad_status st = seconds > 0 ? clgrad_workload_run(workload) : CLGRAD_OK;
+    for (size_t i = 0; st == CLGRAD_OK && i < EXPLAINED_FUNCTIONS; i++) {
+        explained_function *out = &e->functions[i];
+        f = clgrad_workload_function(workload, i, &out->when);
+        if (!f) break;
+        e->num_functions = i + 1;
+        st = fill_function(out, f);
+        if (st == CLGRAD_OK && seconds > 0) st = measure(out, f, seconds);
+    }
+    return st;
+}
+
+const char *si_text(double value, const char *unit, char text[SI_BYTES])
+{
+    static const char *const prefixes[] = { "n", "u", "m", "", "k", "M", "G", "T", "P" };
+    size_t i = 3;
+    if (isnan(value)) return strcpy(text, "-");
+    while (value >= 999.5 && i + 1 < sizeof prefixes / sizeof *prefixes) value /= 1000, i++;
+    while (value > 0 && value < 0.9995 && i > 0) value *= 1000, i--;
+    const int decimals = value >= 99.95 || (i == 3 && value == floor(value)) ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(text, SI_BYTES, "%.*f %s%s", decimals, value, prefixes[i], unit);
+    return text;
+}
+
+const char *operand_text(const clgrad_operand_info *operand, char text[SHAPE_BYTES])
+{
+    size_t used = (size_t)snprintf(text, SHAPE_BYTES, "%s[", clgrad_dtype_name(operand->dtype));
+    for (int32_t d = 0; d < operand->shape.rank; d++)
+        used += (size_t)snprintf(text + used, SHAPE_BYTES - used, d ? ",%lld" : "%lld", (long long)operand->shape.dims[d]);
+    snprintf(text + used, SHAPE_BYTES - used, "]");
+    return text;
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+/* What `clgrad explain` knows of a model's launches, and the drawing of it. */
+
+#include "command.h"
+
+typedef struct explained_launch {
+    clgrad_launch_info info;
+    clgrad_operand_info *operands; /* info.num_operands */
+    double seconds;                /* NAN: not measured */
+} explained_launch;
+
+typedef struct explained_function {
+    const char *when; /* "each step" */
+    clgrad_cost cost;
+    explained_launch *launches; /* cost.num_launches */
+    double wall;                /* seconds of a whole run by the host's clock; NAN: not measured */
+} explained_function;
+
+enum { EXPLAINED_FUNCTIONS = 2, SI_BYTES = 24, SHAPE_BYTES = 200 };
+
+typedef struct explained {
+    char title[256]; /* "784-128-10, relu, cross-entropy, sgd, batch 128: step" */
+    const clgrad_device_info *device;
+    explained_function functions[EXPLAINED_FUNCTIONS];
+    size_t num_functions;
+} explained;
+
+/* Look at every function of a workload; seconds > 0: time them for about so long. */
+clgrad_status explained_fill(explained *e, clgrad_workload *workload, double seconds);
+void explained_release(explained *e);
+
+/* Sum over launches; NAN where one was not measured. */
+double explained_seconds(const explained_function *f);
+double explained_bytes(const explained_launch *l);
+
+/* "25.7 M" and the like, three digits; units may be "". "-" for NAN. Returns text. */
+const char *si_text(double value, const char *unit, char text[SI_BYTES]);
+/* "f32[128,10]". Returns text. */
+const char *operand_text(const clgrad_operand_info *operand, char text[SHAPE_BYTES]);
+
+/* graph_svg.c: draw launches and the values between them. An exit code, after saying why. */
+int explained_draw(const explained *e, const char *path);

@@ -1,0 +1,287 @@
+/* The launches of an explained model as one SVG file: boxes with template, operations, arguments, cost and time; values between
+ * them as lines. No scripts, no fonts of its own, nothing fetched. */
+
+#include "graph.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lengths in px. Text is monospaced, so that its width is known. */
+enum { BOX = 316, PAD = 10, LINE = 15, HEAD = 24, FOOT = 34, MARGIN = 28, COLUMNS = 44, MOST_LINES = 24 };
+
+/* --- text --- */
+
+static void put_text(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+        if (c == '<') fputs("&lt;", out);
+        else if (c == '>') fputs("&gt;", out);
+        else if (c == '&') fputs("&amp;", out);
+        else if (c == '"') fputs("&quot;", out);
+        else if (c >= 0x20 && c != 0x7f) fputc(c, out);
+        else fputc('?', out); /* XML has no place for control characters */
+    }
+}
+
+static void put_line(FILE *out, double x, double y, const char *style, const char *text)
+{
+    fprintf(out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" xml:space=\"preserve\">", style, x, y);
+    put_text(out, text);
+    fputs("</text>\n", out);
+}
+
+/* --- what a box says --- */
+
+typedef struct box_text {
+    char line[MOST_LINES][COLUMNS + 8];
+    char style[MOST_LINES]; /* o: operations, i: input, w: written output */
+    size_t count;
+} box_text;
+
+static char *add_line(box_text *b, char style)
+{
+    const size_t at = b->count < MOST_LINES ? b->count++ : MOST_LINES - 1;
+    b->style[at] = style;
+    b->line[at][0] = '\0';
+    return b->line[at];
+}
+
+/* Words into lines; beyond four lines the rest is left out. */
+static void wrap(box_text *b, const char *text)
+{
+    char *line = add_line(b, 'o');
+    size_t lines = 1;
+    while (*text) {
+        const size_t length = strcspn(text, " ");
+        if (strlen(line) + length + 1 > COLUMNS && *line) {
+            if (lines++ == 4) {
+                strcat(line, " ...");
+                return;
+            }
+            line = add_line(b, 'o');
+        }
+        snprintf(line + strlen(line), COLUMNS + 1 - strlen(line), "%s%.*s", *line ? " " : "", (int)length, text);
+        text += length + (text[length] == ' ');
+    }
+}
+
+static void add_argument(box_text *b, const clgrad_operand_info *o, bool written)
+{
+    char shape[SHAPE_BYTES], bytes[SI_BYTES];
+    si_text(written ? o->written_bytes : o->read_bytes, "B", bytes);
+    snprintf(add_line(b, written ? 'w' : 'i'), COLUMNS + 1, "%s %s %s  %s", written ? "out" : "in ", o->name, operand_text(o, shape), bytes);
+}
+
+/* Arguments of one element, such as learning rates, are counted only. */
+static void describe(box_text *b, const explained_launch *l)
+{
+    size_t scalars = 0;
+    *b = (box_text){ .count = 0 };
+    wrap(b, l->info.operations);
+    for (int written = 0; written < 2; written++)
+        for (size_t k = 0; k < l->info.num_operands; k++) {
+            const clgrad_operand_info *o = &l->operands[k];
+            if (o->kind != (written ? CLGRAD_OPERAND_OUTPUT : CLGRAD_OPERAND_INPUT) || (written ? o->written_bytes : o->read_bytes) <= 0) continue;
+            if (clgrad_shape_count(&o->shape) == 1 && !written) scalars++;
+            else add_argument(b, o, written);
+        }
+    if (scalars > 0) snprintf(add_line(b, 'i'), COLUMNS + 1, "in  %zu scalar%s", scalars, scalars == 1 ? "" : "s");
+}
+
+static double box_height(const box_text *b) { return HEAD + LINE * (double)b->count + FOOT; }
+
+/* --- boxes --- */
+
+/* Kinds of templates, by what their names begin with. */
+static const struct {
+    const char *prefix, *class, *meaning;
+} families[] = { { "matmul", "product", "product" },  { "clblast", "product", NULL },         { "map", "map", "element-wise" },
+                 { "reduce", "sum", "reduction" },    { "chain", "sum", NULL },               { "rows", "sum", NULL },
+                 { "", "other", "other" } };
+
+static const char *class_of(const char *kernel)
+{
+    size_t i = 0;
+    while (strncmp(kernel, families[i].prefix, strlen(families[i].prefix)) != 0) i++;
+    return families[i].class;
+}
+
+static void put_foot(FILE *out, const graph_node *n, const explained_launch *l, double share)
+{
+    char amount[SI_BYTES], rate[SI_BYTES], text[6 * SI_BYTES];
+    const double bottom = n->y + n->height, full = n->width - 2 * PAD;
+    const double amounts[] = { explained_bytes(l), l->info.flops };
+    static const char *const units[] = { "B", "FLOP" }, *const rates[] = { "B/s", "FLOP/s" };
+    size_t used = 0;
+    for (int i = 0; i < 2; i++) {
+        if (i > 0 && amounts[i] <= 0) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? "   " : "", si_text(amounts[i], units[i], amount));
+        if (!isnan(l->seconds))
+            used += (size_t)snprintf(text + used, sizeof text - used, " at %s", si_text(amounts[i] / l->seconds, rates[i], rate));
+    }
+    put_line(out, n->x + PAD, bottom - 16, "cost", text);
+    if (isnan(share)) return;
+    fprintf(out, "<rect class=\"track\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"4\" rx=\"2\"/>", n->x + PAD, bottom - 9, full);
+    fprintf(out, "<rect class=\"part\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"4\" rx=\"2\"/>\n", n->x + PAD, bottom - 9, full * share);
+}
+
+static void put_box(FILE *out, const graph_node *n, const explained_launch *l, double total)
+{
+    box_text b;
+    char head[96], time[SI_BYTES];
+    describe(&b, l);
+    fprintf(out, "<g class=\"%s\"><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
+            class_of(l->info.kernel), n->x, n->y, n->width, n->height);
+    snprintf(head, sizeof head, "%d  %s", n->launch, l->info.kernel);
+    put_line(out, n->x + PAD, n->y + 17, "head", head);
+    if (!isnan(l->seconds)) put_line(out, n->x + n->width - PAD, n->y + 17, "time", si_text(l->seconds, "s", time));
+    for (size_t i = 0; i < b.count; i++) {
+        const char style[] = { b.style[i], '\0' };
+        put_line(out, n->x + PAD, n->y + HEAD + LINE * (double)(i + 1) - 4, style, b.line[i]);
+    }
+    put_foot(out, n, l, l->seconds / total);
+    fputs("</g>\n", out);
+}
+
+/* --- values --- */
+
+static void put_link(FILE *out, const graph *g, const graph_link *l)
+{
+    const graph_node *from = &g->nodes[l->from], *to = &g->nodes[l->to];
+    const double y0 = from->y + from->height, y1 = to->y, bend = (y1 - y0) * 0.55;
+    const double bytes = l->operand->written_bytes, width = 1.2 + 0.45 * log10(1 + bytes / 1000);
+    fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", width, l->from_x, y0,
+            l->from_x, y0 + bend, l->to_x, y1 - bend, l->to_x, y1, to->launch >= 0 ? " marker-end=\"url(#tip)\"" : "");
+    if (to->launch < 0) fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", width, l->to_x, y1, y1 + to->height);
+}
+
+/* One label a value, under the box that writes it. Neighbours stand at two heights, so that they do not cover each other. */
+static void put_label(FILE *out, const graph *g, size_t i)
+{
+    const graph_link *l = &g->links[i];
+    const graph_node *from = &g->nodes[l->from];
+    char shape[SHAPE_BYTES];
+    int place = 0;
+    if (!l->first) return;
+    for (size_t k = 0; k < g->num_links; k++) {
+        const graph_link *other = &g->links[k];
+        if (!other->first || other->from != l->from) continue;
+        if (other->operand == l->operand && k < i) return;
+        place += other->from_x < l->from_x;
+    }
+    const double y = from->y + from->height + (place % 2 ? 31 : 17), width = 6.1 * (double)strlen(operand_text(l->operand, shape)) + 4;
+    fprintf(out, "<rect class=\"under\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\"/>", l->from_x - width / 2, y - 9.5, width);
+    put_line(out, l->from_x, y, "label", shape);
+}
+
+/* --- the file --- */
+
+static const char style[] =
+    "<style>\n"
+    "text{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:11px;fill:#24292f}\n"
+    ".title{font-size:16px;font-weight:bold}.sub{font-size:12px;fill:#57606a}.head{font-size:12px;font-weight:bold}\n"
+    ".time{font-size:12px;text-anchor:end}.o{fill:#24292f}.i{fill:#0a5c9e}.w{fill:#8a3b00}.cost{fill:#57606a;font-size:10px}\n"
+    ".label{text-anchor:middle;font-size:10px;fill:#424a53}.under{fill:#fff;fill-opacity:.85}\n"
+    ".value{fill:none;stroke:#8c959f}.tip{fill:#8c959f}.track{fill:#000;fill-opacity:.08}.part{fill:#24292f;fill-opacity:.65}\n"
+    ".box{stroke-width:1.3}.product .box{fill:#fdecd8;stroke:#c8792b}.map .box{fill:#e3effb;stroke:#4f8fcf}\n"
+    ".sum .box{fill:#e2f4e4;stroke:#4c9a59}.other .box{fill:#f0f0f2;stroke:#8c959f}\n"
+    "</style>\n"
+    "<marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">"
+    "<path class=\"tip\" d=\"M0 0L8 4L0 8z\"/></marker>\n";
+
+static void put_legend(FILE *out, double x, double y)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (!families[i].meaning) continue;
+        fprintf(out, "<g class=\"%s\"><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\" rx=\"3\"/>", families[i].class, x, y - 10);
+        put_line(out, x + 18, y, "cost", families[i].meaning);
+        fputs("</g>\n", out);
+        x += 18 + 6.1 * (double)strlen(families[i].meaning) + 18;
+    }
+}
+
+enum { TITLE_HEIGHT = 62, HEADING_HEIGHT = 46 };
+
+static void put_function(FILE *out, const explained_function *f, const graph *g, double width, double y)
+{
+    char text[256], bytes[SI_BYTES], least[SI_BYTES], flops[SI_BYTES], time[SI_BYTES];
+    const double total = explained_seconds(f);
+    snprintf(text, sizeof text, "%s: %zu launches, %s moved (least %s), %s, %s", f->when, f->cost.num_launches,
+             si_text(f->cost.bytes, "B", bytes), si_text(f->cost.least_bytes, "B", least), si_text(f->cost.flops, "FLOP", flops),
+             isnan(total) ? "not timed" : si_text(total, "s", time));
+    put_line(out, 0, y + 14, "head", text);
+    fprintf(out, "<g transform=\"translate(%.1f %.1f)\">\n", (width - g->width) / 2, y + HEADING_HEIGHT - 16);
+    for (size_t i = 0; i < g->num_links; i++) put_link(out, g, &g->links[i]);
+    for (size_t i = 0; i < g->num_nodes; i++)
+        if (g->nodes[i].launch >= 0) put_box(out, &g->nodes[i], &f->launches[g->nodes[i].launch], total);
+    for (size_t i = 0; i < g->num_links; i++) put_label(out, g, i);
+    fputs("</g>\n", out);
+}
+
+static double smallest_width(const explained *e)
+{
+    const double title = 9.7 * (double)strlen(e->title);
+    return title > 760 ? title : 760;
+}
+
+static void put_all(FILE *out, const explained *e, const graph *graphs)
+{
+    double width = smallest_width(e), height = TITLE_HEIGHT, y = TITLE_HEIGHT;
+    for (size_t i = 0; i < e->num_functions; i++) {
+        if (graphs[i].width > width) width = graphs[i].width;
+        height += graphs[i].height + HEADING_HEIGHT + MARGIN;
+    }
+    fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
+                 "viewBox=\"%d %d %.0f %.0f\">\n<title>", width + 2 * MARGIN, height + MARGIN, -MARGIN, -MARGIN, width + 2 * MARGIN, height + MARGIN);
+    put_text(out, e->title);
+    fprintf(out, "</title>\n%s<rect x=\"%d\" y=\"%d\" width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n", style, -MARGIN, -MARGIN);
+    put_line(out, 0, 6, "title", e->title);
+    put_line(out, 0, 25, "sub", e->device->name);
+    put_legend(out, 0, 46);
+    for (size_t i = 0; i < e->num_functions; i++) {
+        put_function(out, &e->functions[i], &graphs[i], width, y);
+        y += graphs[i].height + HEADING_HEIGHT + MARGIN;
+    }
+    fputs("</svg>\n", out);
+}
+
+static bool lay_out(const explained_function *f, graph *g)
+{
+    graph_build(g, f);
+    for (size_t i = 0; i < g->num_nodes; i++) {
+        if (g->nodes[i].launch < 0) continue;
+        box_text b;
+        describe(&b, &f->launches[g->nodes[i].launch]);
+        g->nodes[i].width = BOX;
+        g->nodes[i].height = box_height(&b);
+    }
+    graph_place(g);
+    return !g->failed;
+}
+
+static int write_file(const explained *e, const graph *graphs, const char *path)
+{
+    FILE *out = fopen(path, "w");
+    bool written = out != NULL;
+    if (out) {
+        put_all(out, e, graphs);
+        written = !ferror(out);
+        written = fclose(out) == 0 && written;
+    }
+    if (written) return EXIT_DONE;
+    fputs("clgrad: cannot write ", stderr);
+    perror(path);
+    return EXIT_RUN_FAILED;
+}
+
+int explained_draw(const explained *e, const char *path)
+{
+    graph graphs[EXPLAINED_FUNCTIONS] = { { .num_layers = 0 } };
+    bool fits = true;
+    for (size_t i = 0; i < e->num_functions && fits; i++) fits = lay_out(&e->functions[i], &graphs[i]);
+    const int code = fits ? write_file(e, graphs, path) : (fputs("clgrad: out of memory\n", stderr), EXIT_RUN_FAILED);
+    for (size_t i = 0; i < e->num_functions; i++) graph_release(&graphs[i]);
+    return code;
+}
