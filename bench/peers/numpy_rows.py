@@ -46,11 +46,11 @@ def curvature(row):
 
 def update(row):
     p, g = rows.update_inputs(row)
-    adam = reference.Adam([p])
+    adam, scratch = reference.Adam([p]), np.zeros_like(p)
 
     def run():
         if row.rule == "sgd":
-            reference.sgd([p], [g])
+            reference.sgd_into(p, g, scratch)
         else:
             adam.step([p], [g])
 

@@ -14,9 +14,10 @@ class Silent(Exception):
     """A worker that died, or did not answer in time."""
 
 
-def unthrottled(threads, device, modes, beam):
+def unthrottled(options, folder):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(THROTTLES)}
-    return dict(kept, PEERS_THREADS=str(threads), PEERS_DEVICE=device, PEERS_MODES=modes, PEERS_BEAM=str(beam), PYTHONDONTWRITEBYTECODE="1")
+    return dict(kept, PEERS_THREADS=str(options.threads), PEERS_DEVICE=options.device, PEERS_MODES=options.mode,
+                PEERS_BEAM=str(options.beam), PEERS_SCRATCH=folder, PYTHONDONTWRITEBYTECODE="1")
 
 
 class Worker:
@@ -86,7 +87,7 @@ PEERS = PYTHON_PEERS + ("openblas", "clblast")
 
 
 def commands(options, folder, note):
-    """(peer, command) of everything to try; OpenBLAS' libraries are appended by `start_all` as NumPy names them."""
+    """(peer, command) of everything to try but OpenBLAS, some of whose libraries NumPy names."""
     for name in PYTHON_PEERS:
         for python in options.python:
             if name in options.peer:
@@ -101,7 +102,7 @@ def commands(options, folder, note):
 
 def start_all(options, folder, note):
     """The workers that run, one for each version."""
-    env = unthrottled(options.threads, options.device, options.mode, options.beam)
+    env = unthrottled(options, folder)
     running, absent, libraries = [], {}, list(options.openblas)
     for name, command in commands(options, folder, note):
         worker = started(command, env, running, absent)
