@@ -15,6 +15,7 @@ except Exception as problem:
 import jax.numpy as jnp
 
 SCAN = 50  # steps in one call of a compiled loop
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "gelu": lambda x: jax.nn.gelu(x, approximate=False)}
 
 
 def logits(parameters, x, activation):
@@ -22,7 +23,7 @@ def logits(parameters, x, activation):
     for i in range(0, len(parameters), 2):
         x = x @ parameters[i] + parameters[i + 1]
         if i < last:
-            x = jnp.tanh(x) if activation == "tanh" else jax.nn.relu(x)
+            x = ACTIVATIONS[activation](x)
     return x
 
 
@@ -209,7 +210,7 @@ def map_modes(row):
         x = jnp.array(rows.values(row))
 
         def chain(x, y):
-            return (jax.nn.gelu(x, approximate=False) * rows.SCALE + rows.SHIFT,)
+            return (ACTIVATIONS["gelu"](x) * rows.SCALE + rows.SHIFT,)
         chain = jax.jit(chain, donate_argnums=1, keep_unused=True)  # the result before gives its memory
         return Chain(lambda y: chain(x, y), (jnp.zeros_like(x),)).mode(arrays, repetitions=1)
     yield "jit", build

@@ -17,7 +17,8 @@ class Silent(Exception):
 def unthrottled(options, folder):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(THROTTLES)}
     return dict(kept, PEERS_THREADS=str(options.threads), PEERS_DEVICE=options.device, PEERS_MODES=options.mode,
-                PEERS_BEAM=str(options.beam), PEERS_SCRATCH=folder, PYTHONDONTWRITEBYTECODE="1")
+                PEERS_BEAM=str(options.beam), PEERS_SCRATCH=folder, PEERS_SPOIL="1.05" if options.spoil else "1",
+                PYTHONDONTWRITEBYTECODE="1")
 
 
 class Worker:

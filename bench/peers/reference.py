@@ -12,24 +12,56 @@ TOLERANCE = 1e-4  # relative L2 error of f32 results
 EPOCH_TOLERANCE = 0.02  # of the loss after an epoch: Adam's first steps magnify rounding
 
 
+def normal_below(x):
+    """P(X < x), through erfc of Numerical Recipes' Chebyshev form, 1.2e-7 at most off: NumPy has no erf."""
+    t = 1 / (1 + 0.5 * np.abs(x) / math.sqrt(2))
+    c = (-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277)
+    series = np.full_like(x, c[-1])
+    for coefficient in c[-2::-1]:
+        series *= t
+        series += coefficient
+    tail = t * np.exp(series - 0.5 * x * x) / 2  # P(X > |x|)
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def tanh(z):
+    h = np.tanh(z, out=z)
+    return h, 1 - h * h
+
+
+def relu(z):
+    h = np.maximum(z, 0, out=z)
+    return h, (h > 0).astype(h.dtype)
+
+
+def sigmoid(z):
+    h = 1 / (1 + np.exp(-z))
+    return h, h * (1 - h)
+
+
+def gelu(z):
+    below = normal_below(z)
+    return z * below, below + z * np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+ACTIVATIONS = {"tanh": tanh, "relu": relu, "sigmoid": sigmoid, "gelu": gelu}  # of z, which they may overwrite: value and slope
+
+
 class Point:
     """A perceptron with softmax cross-entropy at one point and batch: what its derivatives share is computed once."""
 
     def __init__(self, parameters, x, labels, activation):
         self.weights, self.biases = parameters[0::2], parameters[1::2]
         self.activation, self.count = activation, len(x)
-        self.values = [x]
+        self.values, self.slopes = [x], [None]
         for layer, (w, b) in enumerate(zip(self.weights, self.biases)):
             z = self.values[-1] @ w
             z += b
-            self.values.append(z if layer == len(self.weights) - 1 else self.activate(z))
+            last = layer == len(self.weights) - 1
+            h, slope = (z, None) if last else ACTIVATIONS[activation](z)
+            self.values.append(h)
+            self.slopes.append(slope)
         self.differentiate_loss(labels)
-
-    def activate(self, z):
-        return np.tanh(z, out=z) if self.activation == "tanh" else np.maximum(z, 0, out=z)
-
-    def slope(self, h):
-        return 1 - h * h if self.activation == "tanh" else (h > 0).astype(h.dtype)
 
     def differentiate_loss(self, labels):
         z = self.values[-1]
@@ -51,7 +83,7 @@ class Point:
         for layer in reversed(range(len(self.weights))):
             grads = [self.values[layer].T @ deltas[0], deltas[0].sum(axis=0)] + grads
             if layer > 0:
-                deltas.insert(0, (deltas[0] @ self.weights[layer].T) * self.slope(self.values[layer]))
+                deltas.insert(0, (deltas[0] @ self.weights[layer].T) * self.slopes[layer])
         return grads, deltas
 
     def gradient(self):
@@ -65,7 +97,7 @@ class Point:
             if layer > 0:
                 rz += tangents[layer] @ self.weights[layer]
             last = layer == len(self.weights) - 1
-            tangents.append(rz if last else rz * self.slope(self.values[layer + 1]))
+            tangents.append(rz if last else rz * self.slopes[layer + 1])
         return tangents, rz
 
     def loss_curvature(self, rz):
@@ -78,7 +110,7 @@ class Point:
         return self.backward(self.loss_curvature(rz))[0]
 
     def hvp(self, v):
-        """Pearlmutter 1994; gradient() came before."""
+        """Pearlmutter 1994, for tanh and relu; gradient() came before."""
         tangents, rz = self.forward_tangent(v)
         r, result = self.loss_curvature(rz), []
         for layer in reversed(range(len(self.weights))):
@@ -94,9 +126,9 @@ class Point:
         h = self.values[layer]
         below = r @ self.weights[layer].T + self.deltas[layer] @ vw.T
         if self.activation == "relu":
-            return below * self.slope(h)
+            return below * self.slopes[layer]
         back = self.deltas[layer] @ self.weights[layer].T
-        return below * self.slope(h) - 2 * h * back * tangent
+        return below * self.slopes[layer] - 2 * h * back * tangent
 
 
 class Adam:
@@ -126,18 +158,6 @@ def sgd_into(p, g, scratch):
     """The same without new memory."""
     np.multiply(g, rows.LEARNING_RATE, out=scratch)
     np.subtract(p, scratch, out=p)
-
-
-def gelu(x):
-    """Through erfc of Numerical Recipes' Chebyshev form, 1.2e-7 at most off: NumPy has no erf."""
-    t = 1 / (1 + 0.5 * np.abs(x) / math.sqrt(2))
-    c = (-1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277)
-    series = np.full_like(x, c[-1])
-    for coefficient in c[-2::-1]:
-        series *= t
-        series += coefficient
-    tail = t * np.exp(series - 0.5 * x * x) / 2  # P(X > |x|)
-    return x * np.where(x < 0, tail, 1 - tail)
 
 
 def wide(arrays):
@@ -181,7 +201,7 @@ def update(row):
 
 
 def mapped(row):
-    return [gelu(rows.values(row).astype(np.float64)) * rows.SCALE + rows.SHIFT]
+    return [gelu(rows.values(row).astype(np.float64))[0] * rows.SCALE + rows.SHIFT]
 
 
 def reduced(row):
@@ -237,13 +257,13 @@ def moved(row, wanted):
 
 
 def tolerance(row):
-    # f32 parameters near 1 keep three updates of 1e-3 to about 1e-5 only.
-    return {"epoch": EPOCH_TOLERANCE, "update": 1e-3, "step": 5e-3}.get(row.kind, TOLERANCE)
+    # f32 parameters near 1 keep three small updates to few digits only.
+    return {"epoch": EPOCH_TOLERANCE, "update": 1e-3, "step": 2e-3}.get(row.kind, TOLERANCE)
 
 
 def self_test():
     row = rows.parse("hvp.kept.mlp-7-6-5-4.b9")
-    for activation in ("tanh", "relu"):
+    for activation in ACTIVATIONS:
         parameters, x, labels = rows.batch(row)
         parameters, v = wide(parameters), wide(rows.direction(row))
 
@@ -252,7 +272,9 @@ def self_test():
         h, here = 1e-5, at(0)
         gradient = here.gradient()
         slope = sum(float(np.sum(g * d)) for g, d in zip(gradient, v))
-        assert abs((at(h).loss - at(-h).loss) / (2 * h) - slope) < 1e-7 * abs(slope)
+        assert abs((at(h).loss - at(-h).loss) / (2 * h) - slope) < (1e-4 if activation == "gelu" else 1e-7) * abs(slope), activation
+        if activation not in ("tanh", "relu"):
+            continue
         difference = [(a - b) / (2 * h) for a, b in zip(at(h).gradient(), at(-h).gradient())]
         assert error(here.hvp(v), difference) < 1e-7
         assert error(here.gnvp(v), difference) > 1e-3  # not the Hessian: the check can fail

@@ -57,7 +57,7 @@ def ratio_table(result):
 
 
 def mode_table(result):
-    lines = [["row", "who", "mode", "time", "rounds +-", "least", "ratio", "error"]]
+    lines = [["row", "who", "mode", "median", "rounds +-", "least", "ratio", "error"]]
     for row in result["rows"]:
         mine = own(result, row)
         if row["clgrad"]:
@@ -71,8 +71,8 @@ def mode_table(result):
 
 
 def mode_cells(result, rounds, mine):
-    time = figure(rounds, result["statistic"])
-    return [duration(time), "%.0f%%" % spread(rounds), duration(figure(rounds, "least")), ratio(time, mine)]
+    return [duration(figure(rounds)), "%.0f%%" % spread(rounds), duration(figure(rounds, "least")),
+            ratio(figure(rounds, result["statistic"]), mine)]
 
 
 def peer_table(result):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MEGA = 1 << 20
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 1e-2
 ADAM = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
 SCALE, SHIFT = 1.5, 0.25  # of map.gelu-scale-add
 CHECKED_STEPS = 3  # steps and updates are compared with the reference after this many
@@ -13,8 +13,8 @@ EPOCH_SAMPLES, EPOCH_CHECKED = 60000, 1024
 
 PATTERNS = (
     r"(?P<kind>matmul)\.f32\.(?P<layout>nn|tn|nt)\.(?P<m>\d+)x(?P<n>\d+)x(?P<k>\d+)",
-    r"(?P<kind>step)\.sgd\.mlp-(?P<sizes>[\d-]+)\.b(?P<batch>\d+)",
-    r"(?P<kind>grad|hvp|gnvp)(?:\.kept)?\.mlp-(?P<sizes>[\d-]+)\.b(?P<batch>\d+)",
+    r"(?P<kind>step)\.sgd\.mlp-(?P<sizes>[\d-]+)(?:\.(?P<activation>gelu|sigmoid|tanh))?\.b(?P<batch>\d+)",
+    r"(?P<kind>grad|hvp|gnvp)(?:\.kept)?\.mlp-(?P<sizes>[\d-]+)(?:\.(?P<activation>gelu|sigmoid|relu))?\.b(?P<batch>\d+)",
     r"(?P<kind>update)\.(?P<rule>sgd|adam)\.f32\.(?P<n>\d+)M",
     r"(?P<kind>map)\.gelu-scale-add\.(?P<n>\d+)M",
     r"(?P<kind>reduce)\.sum\.(?P<n>\d+)M",
@@ -33,10 +33,7 @@ class Row:
     sizes: tuple = ()
     batch: int = 0
     rule: str = ""
-
-    @property
-    def activation(self):
-        return "relu" if self.kind in ("step", "epoch") else "tanh"
+    activation: str = ""
 
 
 def parse(id):
@@ -51,6 +48,7 @@ def parse(id):
 def row_of(id, fields):
     kind = fields.pop("kind")
     if "sizes" in fields:
+        fields["activation"] = fields.get("activation") or ("relu" if kind in ("step", "epoch") else "tanh")
         fields["sizes"] = tuple(int(s) for s in fields["sizes"].split("-"))
     for name in ("m", "n", "k", "batch"):
         if name in fields:

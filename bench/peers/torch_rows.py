@@ -24,6 +24,8 @@ OPTIMIZERS = {"loop": dict(foreach=False), "foreach": dict(foreach=True), "fused
 COMPILE = {"compile": {}, "compile-cpp": {"cpp_wrapper": True}}
 if DEVICE != "cpu":
     COMPILE = {"compile": {}, "compile-autotune": {"max_autotune": True, "triton.cudagraphs": True}}
+ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "gelu": F.gelu}
+LAYERS = {"relu": torch.nn.ReLU, "tanh": torch.nn.Tanh, "sigmoid": torch.nn.Sigmoid, "gelu": torch.nn.GELU}
 FROM_SCRATCH = list(COMPILE)[-1]
 
 
@@ -49,7 +51,6 @@ def arrays(tensors):
 
 
 def compiled(function, how):
-    torch._dynamo.reset()  # a recompilation limit counts per line of code, not per row
     return torch.compile(function, fullgraph=True, dynamic=False, options=dict(COMPILE[how]))
 
 
@@ -68,7 +69,7 @@ def logits(parameters, x, activation):
     for i in range(0, len(parameters), 2):
         x = torch.addmm(parameters[i + 1], x, parameters[i])
         if i < last:
-            x = torch.tanh(x) if activation == "tanh" else torch.relu(x)
+            x = ACTIVATIONS[activation](x)
     return x
 
 
@@ -81,7 +82,7 @@ def module(row, parameters):
     for w, b in zip(parameters[0::2], parameters[1::2]):
         linear = torch.nn.Linear(*w.shape)
         linear.weight.data, linear.bias.data = tensor(w.T), tensor(b)
-        layers += [linear, torch.nn.ReLU()]
+        layers += [linear, LAYERS[row.activation]()]
     return torch.nn.Sequential(*layers[:-1]).to(DEVICE)
 
 
@@ -321,7 +322,6 @@ def optimizer_update(row, options, how=None):
     optimizer = optimizer_of(row, [p], options)
     step = optimizer.step
     if how:
-        torch._dynamo.reset()
         step = torch.compile(lambda: optimizer.step(), fullgraph=False, dynamic=False, options=dict(COMPILE[how]))
     return mode(step, repeated(step, lambda: arrays([p])))
 
@@ -459,7 +459,17 @@ def core():
     return "%s, own kernels %s" % (blas or "?", capability.group(1) if capability else "?")
 
 
+def allow_recompilation():
+    """The limit counts per line of code, and all modes and rows come through the same lines."""
+    if has_compile():
+        config = torch._dynamo.config
+        for name in ("recompile_limit", "cache_size_limit", "accumulated_recompile_limit", "accumulated_cache_size_limit"):
+            if hasattr(config, name):
+                setattr(config, name, 1000)
+
+
 def main():
+    allow_recompilation()
     torch.set_num_threads(worker.threads())
     torch.mm(torch.ones(2, 2), torch.ones(2, 2))
     name = DEVICE if DEVICE == "cpu" else getattr(torch, DEVICE).get_device_name()

@@ -11,7 +11,7 @@ struct row {
     size_t m, n, k;                  /* n: columns, or elements */
 };
 
-#define LEARNING_RATE 1e-3f
+#define LEARNING_RATE 1e-2f
 
 /* What a peer supplies. x and y are a and b of a product, g and p of p -= LEARNING_RATE g, x alone of a sum. */
 struct peer {
