@@ -83,8 +83,9 @@ def build(name, libraries, folder):
         return None
 
 
-PYTHON_PEERS = ("numpy", "torch", "jax", "tinygrad")  # NumPy first: it knows where its OpenBLAS is
-PEERS = PYTHON_PEERS + ("openblas", "clblast")
+PYTHON_PEERS = {"numpy": "NumPy", "torch": "PyTorch", "jax": "JAX", "tinygrad": "tinygrad"}  # NumPy first: it knows where its OpenBLAS is
+HINTS = {peer: " (pip install %s; run by hand it says why)" % " ".join(dict.fromkeys(("numpy", package))) for package, peer in PYTHON_PEERS.items()}
+PEERS = (*PYTHON_PEERS, "openblas", "clblast")
 
 
 def commands(options, folder, note):
@@ -106,13 +107,13 @@ def start_all(options, folder, note):
     env = unthrottled(options, folder)
     running, absent, libraries = [], {}, list(options.openblas)
     for name, command in commands(options, folder, note):
-        worker = started(command, env, running, absent)
+        worker = started(PYTHON_PEERS.get(name, "CLBlast"), command, env, running, absent)
         blas = worker and worker.about.get("blas")
         if blas:
             libraries.append(blas)
     program = build("openblas", ["-ldl"], folder) if "openblas" in options.peer else None
     for library in (libraries or ["libopenblas.so.0"]) if program else []:
-        started([program, library], env, running, absent)
+        started("OpenBLAS", [program, library], env, running, absent)
     present = {worker.about["peer"] for worker in running}
     for peer, reason in absent.items():
         if peer not in present:
@@ -120,12 +121,12 @@ def start_all(options, folder, note):
     return running
 
 
-def started(command, env, running, absent):
+def started(peer, command, env, running, absent):
     worker = Worker(command, env)
     try:
         about = worker.start()
-    except (Silent, OSError, ValueError) as problem:
-        absent[os.path.basename(command[-1])] = "%s does not start: %s" % (" ".join(command), problem)
+    except (Silent, OSError, ValueError):
+        absent[peer] = "`%s` does not start%s" % (" ".join(command), HINTS.get(peer, ""))
         return None
     if "absent" in about:
         absent[about["peer"]] = about["absent"]
