@@ -109,6 +109,10 @@ static int write_results(const bench_options *o, const json_t *file)
         return EXIT_RUN_FAILED;
     }
     if (o->json) printf("\nall samples: %s\n", o->json);
+    if (o->html && !bench_write_html(o->html, file)) {
+        fprintf(stderr, "clgrad: cannot write %s\n", o->html);
+        return EXIT_RUN_FAILED;
+    }
     return verdict(file);
 }
 
@@ -143,6 +147,7 @@ int command_bench(int argc, char **argv)
         { "all-devices", 'a', NULL, "every usable device, one after the other" },
         { "filter", 'f', "GLOB", "only rows whose id matches, such as 'matmul.*'" },
         { "json", 'j', "FILE", "write everything, every sample included (docs/result-file.md)" },
+        { "html", 'h', "FILE", "write one page that shows it: roofline, shares with their spread, device" },
         { "mnist", 'm', "DIR", "MNIST's IDX files for the epoch row; without, it runs on noise of that shape" },
         { "intrinsics", 'i', "PROGRAM", "bench/roofs' program; without, it is looked for beside the command" },
         { "quick", 'q', NULL, "a few short samples, to see that rows run; the figures mean little" },

@@ -86,6 +86,7 @@ static clgrad_status open_reduce(bench_case *c)
     if (!status) bench_uniform(&c->in[0], 3, 0, 1); /* a sum near 0 would make any error look large */
     if (!status) status = clgrad_output(c->graph, "sum", clgrad_sum(c->graph, x, CLGRAD_ALL_AXES, false));
     c->bytes = 4.0 * (double)c->row->n;
+    c->flops = (double)c->row->n;
     c->roof = CLGRAD_ROOF_READ;
     c->working_set = (uint64_t)c->bytes;
     c->tolerance_l2 = c->tolerance_max = 1e-5;

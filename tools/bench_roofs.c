@@ -62,11 +62,12 @@ static double intrinsics_round(const bench_run *run, clgrad_roof_kind kind, uint
 static clgrad_status alternate(bench_run *run, clgrad_roof *roof, clgrad_roof_kind kind, uint64_t working_set, double *intrinsics)
 {
     clgrad_roof_result r = CLGRAD_ROOF_RESULT_INIT;
-    for (int i = 0; i < ROUNDS || (i < MORE_ROUNDS && r.best < behind * *intrinsics); i++) {
+    const int rounds = run->options->quick ? 1 : ROUNDS;
+    for (int i = 0; i < rounds || (!run->options->quick && i < MORE_ROUNDS && r.best < behind * *intrinsics); i++) {
         const clgrad_status status = clgrad_roof_round(roof);
         if (status) return status;
         clgrad_roof_get(roof, &r);
-        const double rate = i < ROUNDS ? intrinsics_round(run, kind, working_set) : 0;
+        const double rate = i < rounds ? intrinsics_round(run, kind, working_set) : 0;
         if (rate > *intrinsics) *intrinsics = rate;
     }
     return CLGRAD_OK;
@@ -81,7 +82,7 @@ static void remember(bench_run *run, clgrad_roof_kind kind, double opencl, doubl
 
 double bench_roof_factor(bench_run *run, clgrad_roof_kind kind)
 {
-    if (kind != CLGRAD_ROOF_FMA_F32 && kind != CLGRAD_ROOF_FMA_F64) return 1;
+    if (run->options->quick || (kind != CLGRAD_ROOF_FMA_F32 && kind != CLGRAD_ROOF_FMA_F64)) return 1;
     if (!run->asked[kind]) {
         clgrad_roof *roof = NULL;
         clgrad_roof_result result = CLGRAD_ROOF_RESULT_INIT;

@@ -127,8 +127,7 @@ static void print_heading(FILE *out, const json_t *file, const json_t *run)
             (int)json_integer_value(json_object_get(host, "cores")));
 }
 
-/* Geometric mean of the shares of all rows that count; NAN for none. */
-static double headline(const json_t *results, size_t *count)
+double bench_headline(const json_t *results, size_t *count)
 {
     double sum = 0;
     size_t i;
@@ -151,7 +150,7 @@ void bench_print_table(FILE *out, const json_t *file)
         json_array_foreach(results, r, row) if (is_roof(row)) print_roof(out, row);
         if (count_rows(results)) fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share", "(best) of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
-        const double mean = headline(results, &count);
+        const double mean = bench_headline(results, &count);
         if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows\n", mean, count);
         fputc('\n', out);
     }
@@ -202,7 +201,7 @@ void bench_print_markdown(FILE *out, const json_t *file)
         print_markdown_roofs(out, results);
         if (count_rows(results)) fputs("| row | median ± MAD | rate | share of its roof | |\n|---|---|---|---|---|\n", out);
         json_array_foreach(results, r, row) if (!is_roof(row)) print_markdown_row(out, row);
-        const double mean = headline(results, &count);
+        const double mean = bench_headline(results, &count);
         if (count) fprintf(out, "\n**%.1f%%** of the device's own roofs (geometric mean of %zu rows)\n", mean, count);
     }
 }

@@ -77,7 +77,7 @@ clgrad_status clgrad_span_end(clgrad_span **address, clgrad_status status, clgra
     if (!status) status = waited;
     *times = (clgrad_span_times){ 0, 0 };
     if (!status) *times = (clgrad_span_times){ time_of(dev, span->first, CL_PROFILING_COMMAND_END),
-                                               time_of(dev, span->last, CL_PROFILING_COMMAND_START) };
+                                               time_of(dev, span->last, CL_PROFILING_COMMAND_END) };
     span_release(span);
     return status;
 }
