@@ -25,19 +25,22 @@ static void print_results(const explained_launch *l)
 
 static void print_launch(const explained_launch *l, size_t number)
 {
-    char time[SI_BYTES], moved[SI_BYTES], flops[SI_BYTES], speed[SI_BYTES], rate[SI_BYTES];
+    char time[SI_BYTES], share[SI_BYTES], moved[SI_BYTES], flops[SI_BYTES], speed[SI_BYTES], rate[SI_BYTES];
     const double work = l->info.flops > 0 ? l->info.flops : NAN;
-    printf("%4zu %8s %8s %8s %10s %12s  %-18s %s", number, si_text(l->seconds, "s", time), si_text(explained_bytes(l), "B", moved),
-           si_text(work, "", flops), si_text(explained_bytes(l) / l->seconds, "B/s", speed), si_text(work / l->seconds, "FLOP/s", rate),
-           l->info.kernel, l->info.operations);
+    printf("%4zu %8s  %-12s %8s %8s %10s %12s  %-18s %s", number, si_text(l->seconds, "s", time), share_text(l, share),
+           si_text(explained_bytes(l), "B", moved), si_text(work, "", flops), si_text(explained_bytes(l) / l->seconds, "B/s", speed),
+           si_text(work / l->seconds, "FLOP/s", rate), l->info.kernel, l->info.operations);
     print_results(l);
 }
 
 static void print_totals(const explained_function *f)
 {
-    char a[SI_BYTES], b[SI_BYTES], c[SI_BYTES];
+    char a[SI_BYTES], b[SI_BYTES], c[SI_BYTES], share[SI_BYTES] = "";
     const clgrad_cost *cost = &f->cost;
-    printf("%4s %8s %8s %8s\n", "sum", si_text(explained_seconds(f), "s", a), si_text(cost->bytes, "B", b), si_text(cost->flops, "", c));
+    const double least = explained_least_seconds(f), seconds = explained_seconds(f);
+    if (!isnan(least)) snprintf(share, sizeof share, "%.0f%%", 100 * least / seconds);
+    printf("%4s %8s  %-12s %8s %8s\n", "sum", si_text(seconds, "s", a), share, si_text(cost->bytes, "B", b), si_text(cost->flops, "", c));
+    if (!isnan(least)) printf("roofs      %s for these launches by what the device was just measured to do\n", si_text(least, "s", a));
     printf("moved      %s, %.2f times the %s that any list of launches moves\n", si_text(cost->bytes, "B", a),
            cost->least_bytes > 0 ? cost->bytes / cost->least_bytes : 1.0, si_text(cost->least_bytes, "B", b));
     printf("memory     %s of inputs and outputs, %s of scratch (%s alive at once)\n", si_text((double)cost->argument_bytes, "B", a),
@@ -52,7 +55,8 @@ static void print_table(const explained *e)
     for (size_t i = 0; i < e->num_functions; i++) {
         const explained_function *f = &e->functions[i];
         printf("\n%zu launch%s %s\n", f->cost.num_launches, f->cost.num_launches == 1 ? "" : "es", f->when);
-        printf("%4s %8s %8s %8s %10s %12s  %-18s %s\n", "", "time", "moved", "FLOPs", "", "", "kernel", "operations -> results");
+        printf("%4s %8s  %-12s %8s %8s %10s %12s  %-18s %s\n", "", "time", "of its roof", "moved", "FLOPs", "", "", "kernel",
+               "operations -> results");
         for (size_t k = 0; k < f->cost.num_launches; k++) print_launch(&f->launches[k], k);
         print_totals(f);
     }
@@ -73,9 +77,11 @@ static json_t *launch_json(const explained_launch *l)
 {
     json_t *operands = json_array();
     for (size_t k = 0; k < l->info.num_operands; k++) json_array_append_new(operands, operand_json(&l->operands[k]));
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:o, s:o}", "kernel", l->info.kernel, "operations", l->info.operations, "read_bytes",
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:o, s:s, s:o, s:o, s:o}", "kernel", l->info.kernel, "operations", l->info.operations, "read_bytes",
                      l->info.read_bytes, "written_bytes", l->info.written_bytes, "flops", l->info.flops, "arithmetic",
-                     clgrad_dtype_name(l->info.arithmetic), "seconds", number_or_null(l->seconds), "operands", operands);
+                     clgrad_dtype_name(l->info.arithmetic), "seconds", number_or_null(l->seconds), "roof", l->roof,
+                     "roof_rate", number_or_null(*l->roof ? l->roof_rate : NAN), "least_seconds", number_or_null(l->least_seconds), "operands",
+                     operands);
 }
 
 static json_t *function_json(const explained_function *f)
@@ -83,10 +89,10 @@ static json_t *function_json(const explained_function *f)
     const clgrad_cost *c = &f->cost;
     json_t *launches = json_array();
     for (size_t i = 0; i < c->num_launches; i++) json_array_append_new(launches, launch_json(&f->launches[i]));
-    return json_pack("{s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o}", "when", f->when, "launches", launches, "bytes", c->bytes,
+    return json_pack("{s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o}", "when", f->when, "launches", launches, "bytes", c->bytes,
                      "least_bytes", c->least_bytes, "flops", c->flops, "argument_bytes", (json_int_t)c->argument_bytes, "scratch_bytes",
                      (json_int_t)c->scratch_bytes, "least_scratch_bytes", (json_int_t)c->least_scratch_bytes, "seconds",
-                     number_or_null(explained_seconds(f)), "wall_seconds", number_or_null(f->wall));
+                     number_or_null(explained_seconds(f)), "least_seconds", number_or_null(explained_least_seconds(f)), "wall_seconds", number_or_null(f->wall));
 }
 
 static json_t *explained_json(const explained *e)
@@ -137,6 +143,7 @@ static int explain(clgrad_device *dev, clgrad_config *config, const settings_arg
     if (code != EXIT_DONE) return code;
     clgrad_status status = clgrad_workload_create(dev, config, a->workload, &workload);
     if (status == CLGRAD_OK) status = explained_fill(&e, workload, a->no_time ? 0 : TIMING_SECONDS);
+    if (status == CLGRAD_OK && !a->no_time) status = explained_find_roofs(&e, dev);
     code = status == CLGRAD_OK ? show(&e, a) : report_failure(ctx, status);
     explained_release(&e);
     clgrad_workload_release(&workload);

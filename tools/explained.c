@@ -15,6 +15,13 @@ double explained_seconds(const explained_function *f)
     return sum;
 }
 
+double explained_least_seconds(const explained_function *f)
+{
+    double sum = 0;
+    for (size_t i = 0; i < f->cost.num_launches; i++) sum += f->launches[i].least_seconds;
+    return sum;
+}
+
 void explained_release(explained *e)
 {
     for (size_t f = 0; f < e->num_functions; f++) {
@@ -27,7 +34,8 @@ void explained_release(explained *e)
 
 static clgrad_status fill_launch(explained_launch *l, const clgrad_function *f, size_t number)
 {
-    l->seconds = NAN;
+    l->seconds = l->least_seconds = NAN;
+    l->roof = "";
     clgrad_status st = clgrad_function_launch(f, number, &l->info);
     if (st != CLGRAD_OK) return st;
     l->operands = calloc(l->info.num_operands + 1, sizeof *l->operands);
@@ -86,6 +94,14 @@ const char *si_text(double value, const char *unit, char text[SI_BYTES])
     while (value > 0 && value < 0.9995 && i > 0) value *= 1000, i--;
     const int decimals = value >= 99.95 || (i == 3 && value == floor(value)) ? 0 : value >= 9.995 ? 1 : 2;
     snprintf(text, SI_BYTES, "%.*f %s%s", decimals, value, prefixes[i], unit);
+    return text;
+}
+
+const char *share_text(const explained_launch *l, char text[SI_BYTES])
+{
+    const double share = l->least_seconds / l->seconds;
+    *text = '\0';
+    if (!isnan(share)) snprintf(text, SI_BYTES, "%.0f%% %s", 100 * share, l->roof);
     return text;
 }
 

@@ -8,6 +8,9 @@ typedef struct explained_launch {
     clgrad_launch_info info;
     clgrad_operand_info *operands; /* info.num_operands */
     double seconds;                /* NAN: not measured */
+    const char *roof;              /* which one is nearest: "copy", "fma.f32"; "": not measured */
+    double roof_rate;              /* in bytes or FLOPs per second */
+    double least_seconds;          /* by that roof; NAN: not measured */
 } explained_launch;
 
 typedef struct explained_function {
@@ -28,14 +31,19 @@ typedef struct explained {
 
 /* Look at every function of a workload; seconds > 0: time them for about so long. */
 clgrad_status explained_fill(explained *e, clgrad_workload *workload, double seconds);
+/* explained_roofs.c: measure the roofs that timed launches are to be held against. */
+clgrad_status explained_find_roofs(explained *e, clgrad_device *dev);
 void explained_release(explained *e);
 
 /* Sum over launches; NAN where one was not measured. */
 double explained_seconds(const explained_function *f);
+double explained_least_seconds(const explained_function *f);
 double explained_bytes(const explained_launch *l);
 
 /* "25.7 M" and the like, three digits; units may be "". "-" for NAN. Returns text. */
 const char *si_text(double value, const char *unit, char text[SI_BYTES]);
+/* "49% fma.f32", the part of its roof that a launch reaches; "" where none was measured. Returns text. */
+const char *share_text(const explained_launch *l, char text[SI_BYTES]);
 /* "f32[128,10]". Returns text. */
 const char *operand_text(const clgrad_operand_info *operand, char text[SHAPE_BYTES]);
 

@@ -130,13 +130,14 @@ static void put_foot(FILE *out, const graph_node *n, const explained_launch *l, 
 static void put_box(FILE *out, const graph_node *n, const explained_launch *l, double total)
 {
     box_text b;
-    char head[96], time[SI_BYTES];
+    char head[96], time[SI_BYTES], share[SI_BYTES], right[3 * SI_BYTES];
     describe(&b, l);
     fprintf(out, "<g class=\"%s\"><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
             class_of(l->info.kernel), n->x, n->y, n->width, n->height);
-    snprintf(head, sizeof head, "%d  %s", n->launch, l->info.kernel);
+    snprintf(head, sizeof head, "%d  %.22s", n->launch, l->info.kernel);
     put_line(out, n->x + PAD, n->y + 17, "head", head);
-    if (!isnan(l->seconds)) put_line(out, n->x + n->width - PAD, n->y + 17, "time", si_text(l->seconds, "s", time));
+    snprintf(right, sizeof right, "%s  %s", share_text(l, share), si_text(l->seconds, "s", time));
+    if (!isnan(l->seconds)) put_line(out, n->x + n->width - PAD, n->y + 17, "time", right);
     for (size_t i = 0; i < b.count; i++) {
         const char style[] = { b.style[i], '\0' };
         put_line(out, n->x + PAD, n->y + HEAD + LINE * (double)(i + 1) - 4, style, b.line[i]);
@@ -182,7 +183,7 @@ static const char style[] =
     "<style>\n"
     "text{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:11px;fill:#24292f}\n"
     ".title{font-size:16px;font-weight:bold}.sub{font-size:12px;fill:#57606a}.head{font-size:12px;font-weight:bold}\n"
-    ".time{font-size:12px;text-anchor:end}.o{fill:#24292f}.i{fill:#0a5c9e}.w{fill:#8a3b00}.cost{fill:#57606a;font-size:10px}\n"
+    ".time{font-size:11px;text-anchor:end}.o{fill:#24292f}.i{fill:#0a5c9e}.w{fill:#8a3b00}.cost{fill:#57606a;font-size:10px}\n"
     ".label{text-anchor:middle;font-size:10px;fill:#424a53}.under{fill:#fff;fill-opacity:.85}\n"
     ".value{fill:none;stroke:#8c959f}.tip{fill:#8c959f}.track{fill:#000;fill-opacity:.08}.part{fill:#24292f;fill-opacity:.65}\n"
     ".box{stroke-width:1.3}.product .box{fill:#fdecd8;stroke:#c8792b}.map .box{fill:#e3effb;stroke:#4f8fcf}\n"
