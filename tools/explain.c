@@ -52,6 +52,7 @@ static void print_table(const explained *e)
 {
     printf("model      %s\n", e->title);
     printf("device     %s, %s, driver %s\n", e->device->name, e->device->platform, e->device->driver);
+    if (*e->timer) printf("timer      %s%s\n", e->timer, isnan(e->functions[0].wall) ? ": launches are not timed" : "");
     for (size_t i = 0; i < e->num_functions; i++) {
         const explained_function *f = &e->functions[i];
         printf("\n%zu launch%s %s\n", f->cost.num_launches, f->cost.num_launches == 1 ? "" : "es", f->when);
@@ -99,7 +100,7 @@ static json_t *explained_json(const explained *e)
 {
     json_t *functions = json_array();
     for (size_t i = 0; i < e->num_functions; i++) json_array_append_new(functions, function_json(&e->functions[i]));
-    return json_pack("{s:s, s:s, s:o, s:o}", "version", clgrad_version(), "model", e->title, "device", device_json(e->device), "functions",
+    return json_pack("{s:s, s:s, s:o, s:s, s:o}", "version", clgrad_version(), "model", e->title, "device", device_json(e->device), "timer", e->timer, "functions",
                      functions);
 }
 
@@ -142,8 +143,8 @@ static int explain(clgrad_device *dev, clgrad_config *config, const settings_arg
     int code = set_title(&e, ctx, config, names[a->workload]);
     if (code != EXIT_DONE) return code;
     clgrad_status status = clgrad_workload_create(dev, config, a->workload, &workload);
-    if (status == CLGRAD_OK) status = explained_fill(&e, workload, a->no_time ? 0 : TIMING_SECONDS);
-    if (status == CLGRAD_OK && !a->no_time) status = explained_find_roofs(&e, dev);
+    if (status == CLGRAD_OK) status = explained_fill(&e, dev, workload, a->no_time ? 0 : TIMING_SECONDS);
+    if (status == CLGRAD_OK && !isnan(e.functions[0].wall)) status = explained_find_roofs(&e, dev);
     code = status == CLGRAD_OK ? show(&e, a) : report_failure(ctx, status);
     explained_release(&e);
     clgrad_workload_release(&workload);

@@ -2,6 +2,8 @@
 
 #include "explained.h"
 
+#include "clgrad/bench.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,17 +72,31 @@ static clgrad_status measure(explained_function *out, clgrad_function *f, double
     return st;
 }
 
-clgrad_status explained_fill(explained *e, clgrad_workload *workload, double seconds)
+static clgrad_status run_workload(void *user) { return clgrad_workload_run(user); }
+
+static clgrad_status check_clock(explained *e, clgrad_device *dev, clgrad_workload *workload, bool *agrees)
+{
+    clgrad_timing_options options = CLGRAD_TIMING_OPTIONS_INIT;
+    clgrad_timing timing = CLGRAD_TIMING_INIT;
+    options.seconds = options.warm_seconds = 0.02;
+    const clgrad_status st = clgrad_time_work(dev, run_workload, workload, &options, &timing);
+    *agrees = timing.clocks_agree;
+    snprintf(e->timer, sizeof e->timer, "%s", timing.timer);
+    return st;
+}
+
+clgrad_status explained_fill(explained *e, clgrad_device *dev, clgrad_workload *workload, double seconds)
 {
     clgrad_function *f;
-    clgrad_status st = seconds > 0 ? clgrad_workload_run(workload) : CLGRAD_OK;
+    bool timed = false;
+    clgrad_status st = seconds > 0 ? check_clock(e, dev, workload, &timed) : CLGRAD_OK;
     for (size_t i = 0; st == CLGRAD_OK && i < EXPLAINED_FUNCTIONS; i++) {
         explained_function *out = &e->functions[i];
         f = clgrad_workload_function(workload, i, &out->when);
         if (!f) break;
         e->num_functions = i + 1;
         st = fill_function(out, f);
-        if (st == CLGRAD_OK && seconds > 0) st = measure(out, f, seconds);
+        if (st == CLGRAD_OK && timed) st = measure(out, f, seconds);
     }
     return st;
 }

@@ -25,12 +25,13 @@ enum { EXPLAINED_FUNCTIONS = 2, SI_BYTES = 24, SHAPE_BYTES = 200 };
 typedef struct explained {
     char title[256]; /* "784-128-10, relu, cross-entropy, sgd, batch 128: step" */
     const clgrad_device_info *device;
+    char timer[120]; /* how far the device's clock can be trusted; "" where nothing was timed */
     explained_function functions[EXPLAINED_FUNCTIONS];
     size_t num_functions;
 } explained;
 
-/* Look at every function of a workload; seconds > 0: time them for about so long. */
-clgrad_status explained_fill(explained *e, clgrad_workload *workload, double seconds);
+/* Look at every function of a workload; seconds > 0: time them for about so long, unless the device's clock lies. */
+clgrad_status explained_fill(explained *e, clgrad_device *dev, clgrad_workload *workload, double seconds);
 /* explained_roofs.c: measure the roofs that timed launches are to be held against. */
 clgrad_status explained_find_roofs(explained *e, clgrad_device *dev);
 void explained_release(explained *e);
