@@ -17,7 +17,7 @@ static clgrad_status fill_body(clgrad_graph *body, const clgrad_graph *g, const 
                                const clgrad_node *x, const void *option)
 {
     clgrad_node in[4];
-    char name[16];
+    char name[24];
     for (size_t i = 0; i < count; i++) {
         snprintf(name, sizeof name, "a%zu", i);
         in[i] = clgrad_input(body, name, clgrad_node_dtype(g, x[i]), clgrad_node_shape(g, x[i]));

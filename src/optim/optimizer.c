@@ -15,7 +15,7 @@ static bool is_scaled(const clgrad_optimizer *opt) { return opt->options.loss_sc
 static clgrad_node renamed_input(clgrad_optimizer *opt, clgrad_graph *to, const clgrad_graph *f, size_t i, size_t num_parameters)
 {
     const clgrad_op_node *input = clgrad_at(f, f->inputs[i]);
-    char name[40];
+    char name[48];
     if (i < num_parameters)
         snprintf(name, sizeof name, "p.%zu", i);
     else if (clgrad_hyper_name(f->input_names[i]))
@@ -149,7 +149,7 @@ static clgrad_status name_region(clgrad_optimizer *opt, const char *name, const 
 
 static clgrad_status name_regions(clgrad_optimizer *opt)
 {
-    char name[40];
+    char name[48];
     for (size_t r = 0; r < opt->num_regions; r++) {
         const clgrad_region *region = &opt->regions[r];
         snprintf(name, sizeof name, "theta.%zu", r);

@@ -8,7 +8,7 @@
 
 /* A tensor that the step's graphs know by name. */
 typedef struct clgrad_named_tensor {
-    char name[40];
+    char name[48];
     clgrad_tensor *tensor;
 } clgrad_named_tensor;
 
