@@ -17,6 +17,7 @@ extern "C" {
  */
 typedef struct clgrad_launch_info {
     size_t struct_size;
+    size_t kernel_number; /* launches with equal numbers are parts of one kernel */
     char kernel[64];      /* template and variant: "map w16", "clblast" */
     char operations[160]; /* what it computes: reduction or product first, then what is fused with it: "matmul add max"; "+3" where more do not fit; "copy" for nothing */
     double read_bytes, written_bytes;
@@ -42,6 +43,7 @@ typedef struct clgrad_operand_info {
 typedef struct clgrad_cost {
     size_t struct_size;
     size_t num_launches;
+    size_t num_kernels; /* enqueued by a run: launches may be parts of one kernel */
     double bytes;       /* read and written by all launches */
     double least_bytes; /* any list of launches moves: what is read of the inputs, once, and the outputs, once */
     double flops;
@@ -50,8 +52,8 @@ typedef struct clgrad_cost {
     uint64_t least_scratch_bytes; /* the most that is alive in one launch of this list */
 } clgrad_cost;
 
-#define CLGRAD_LAUNCH_INFO_INIT { sizeof(clgrad_launch_info), "", "", 0.0, 0.0, 0.0, CLGRAD_F32, 0 }
-#define CLGRAD_COST_INIT { sizeof(clgrad_cost), 0, 0.0, 0.0, 0.0, 0, 0, 0 }
+#define CLGRAD_LAUNCH_INFO_INIT { sizeof(clgrad_launch_info), 0, "", "", 0.0, 0.0, 0.0, CLGRAD_F32, 0 }
+#define CLGRAD_COST_INIT { sizeof(clgrad_cost), 0, 0, 0.0, 0.0, 0.0, 0, 0, 0 }
 
 #ifdef __cplusplus
 }

@@ -66,11 +66,16 @@ clgrad_status clgrad_unpack_graph(clgrad_context *ctx, const clgrad_tail_desc *d
 
 /* --- behind it --- */
 
+enum { MOST_VECTORS = 1 + CLGRAD_MAX_STATES }; /* the parameters and their states */
+
 typedef struct tail {
     const clgrad_tail_desc *desc;
     clgrad_graph *g;
     clgrad_hyper_nodes hyper;
-    clgrad_node *theta, *grad; /* by region */
+    clgrad_node *grad;         /* by region */
+    clgrad_node *vectors;      /* by region: its parameters, then each state */
+    clgrad_node *gradient;     /* by parameter */
+    clgrad_node *pieces;       /* room for what a region's vector is joined from: a parameter and its padding, for each */
     clgrad_node stop;          /* i64: 0, or n where the loss of update n (from 1) was not finite, -n where an index was out of range */
     clgrad_node scaling, fine; /* with loss scaling: its vector; u8, 1 where no gradient overflowed */
 } tail;
@@ -85,7 +90,7 @@ static clgrad_node kept(tail *t, clgrad_hyper_field field, clgrad_node value)
 }
 
 /* The parameters' gradients as one flat vector of the region, padding 0. */
-static clgrad_status join_gradients(tail *t, size_t r, const clgrad_node *gradients, clgrad_node *pieces)
+static void join_gradients(tail *t, size_t r)
 {
     const clgrad_arena *arena = t->desc->arena;
     size_t count = 0;
@@ -94,30 +99,25 @@ static clgrad_status join_gradients(tail *t, size_t r, const clgrad_node *gradie
         const clgrad_segment *segment = &arena->segments[i];
         if (!in_region(segment, &t->desc->regions[r])) continue;
         const int64_t low = 0, high = segment->extent - segment->count;
-        pieces[count] = clgrad_reshape(t->g, gradients[i], flat(segment->count));
-        if (high > 0) pieces[count] = clgrad_pad(t->g, pieces[count], &low, &high, NULL);
+        t->pieces[count] = clgrad_reshape(t->g, t->gradient[i], flat(segment->count));
+        if (high > 0) t->pieces[count] = clgrad_pad(t->g, t->pieces[count], &low, &high, NULL);
         count++;
     }
-    t->grad[r] = count == 1 ? pieces[0] : clgrad_concat(t->g, count, pieces, 0);
-    return clgrad_graph_status(t->g);
+    t->grad[r] = count == 1 ? t->pieces[0] : clgrad_concat(t->g, count, t->pieces, 0);
 }
 
-static clgrad_status read_gradients(tail *t)
+static void read_gradients(tail *t)
 {
     const clgrad_tail_desc *desc = t->desc;
-    clgrad_context *ctx = t->g->ctx;
-    const size_t count = desc->arena->num_segments;
-    clgrad_node *gradients = clgrad_alloc(ctx, count, sizeof *gradients);
-    clgrad_node *pieces = clgrad_alloc(ctx, count, sizeof *pieces);
-    clgrad_status st = gradients && pieces ? CLGRAD_OK : CLGRAD_E_MEMORY;
-    for (size_t i = 0; st == CLGRAD_OK && i < count; i++)
+    for (size_t i = 0; i < desc->arena->num_segments; i++)
         if (!region_of(desc, &desc->arena->segments[i])->frozen)
-            gradients[i] = numbered_input(t->g, "g_p", i, desc->arena->segments[i].shape);
-    for (size_t r = 0; st == CLGRAD_OK && r < desc->num_regions; r++)
-        if (!desc->regions[r].frozen) st = join_gradients(t, r, gradients, pieces);
-    clgrad_free(ctx, gradients);
-    clgrad_free(ctx, pieces);
-    return st;
+            t->gradient[i] = numbered_input(t->g, "g_p", i, desc->arena->segments[i].shape);
+}
+
+static void join_all_gradients(tail *t)
+{
+    for (size_t r = 0; r < t->desc->num_regions; r++)
+        if (!t->desc->regions[r].frozen) join_gradients(t, r);
 }
 
 static clgrad_node this_update(tail *t)
@@ -199,22 +199,20 @@ static clgrad_status adapt_scaling(tail *t)
     return clgrad_output(g, "scaling", clgrad_scaling_next(g, t->scaling, t->fine, hyper(t, CLGRAD_HYPER_scale_window)));
 }
 
-static void scale_and_regularise(tail *t, size_t r)
+static clgrad_node scale_and_regularise(tail *t, size_t group, clgrad_node theta, clgrad_node grad)
 {
     clgrad_graph *g = t->g;
-    const size_t group = t->desc->regions[r].group;
-    if (t->desc->scaled) t->grad[r] = clgrad_mul(g, t->grad[r], clgrad_scaling_field(g, t->scaling, CLGRAD_SCALING_INVERSE));
-    t->grad[r] = clgrad_mul(g, t->grad[r], hyper(t, CLGRAD_HYPER_scale));
+    if (t->desc->scaled) grad = clgrad_mul(g, grad, clgrad_scaling_field(g, t->scaling, CLGRAD_SCALING_INVERSE));
+    grad = clgrad_mul(g, grad, hyper(t, CLGRAD_HYPER_scale));
     if (t->desc->regularised) {
         const clgrad_node l2 = clgrad_hyper_node(&t->hyper, CLGRAD_HYPER_l2, group);
         const clgrad_node l1 = clgrad_hyper_node(&t->hyper, CLGRAD_HYPER_l1, group);
-        t->grad[r] = clgrad_add(g, t->grad[r], clgrad_mul(g, l2, t->theta[r]));
-        t->grad[r] = clgrad_add(g, t->grad[r], clgrad_mul(g, l1, clgrad_sign(g, t->theta[r])));
+        grad = clgrad_add(g, grad, clgrad_mul(g, l2, theta));
+        grad = clgrad_add(g, grad, clgrad_mul(g, l1, clgrad_sign(g, theta)));
     }
-    if (t->desc->clip_value) {
-        const clgrad_node bound = hyper(t, CLGRAD_HYPER_clip_value);
-        t->grad[r] = clgrad_min(g, clgrad_max(g, t->grad[r], clgrad_neg(g, bound)), bound);
-    }
+    if (!t->desc->clip_value) return grad;
+    const clgrad_node bound = hyper(t, CLGRAD_HYPER_clip_value);
+    return clgrad_min(g, clgrad_max(g, grad, clgrad_neg(g, bound)), bound);
 }
 
 /* The squared norm: per parameter, then over parameters as they were declared. */
@@ -245,65 +243,127 @@ static void clip_norm(tail *t)
         if (!t->desc->regions[r].frozen) t->grad[r] = clgrad_mul(g, t->grad[r], factor);
 }
 
-static clgrad_status output_unless_stopped(tail *t, const char *name, clgrad_node next, clgrad_node old)
-{
-    if (t->desc->scaled) next = clgrad_select(t->g, t->fine, next, old);
-    const clgrad_node zero = clgrad_constant_int(t->g, CLGRAD_I64, CLGRAD_SCALAR, 0);
-    const clgrad_node going_on = clgrad_eq(t->g, t->stop, zero);
-    return clgrad_output(t->g, name, clgrad_select(t->g, going_on, next, old));
-}
+/* --- the rule --- */
 
-static clgrad_status apply_rule(tail *t, size_t r)
+/* One application: of a parameter, or of a whole region. */
+typedef struct application {
+    size_t group;
+    clgrad_node vector[MOST_VECTORS], next[MOST_VECTORS];
+    clgrad_node grad;
+} application;
+
+static void apply_rule(tail *t, application *a)
 {
     const size_t num_states = clgrad_rule_num_states(t->desc->rule);
-    clgrad_rule_step step = { .g = t->g, .hyper = &t->hyper, .group = t->desc->regions[r].group, .p = t->theta[r],
-                              .grad = t->grad[r] };
-    clgrad_node old[CLGRAD_MAX_STATES];
-    char name[64];
-    for (size_t s = 0; s < num_states; s++) {
-        snprintf(name, sizeof name, "state.%zu", r);
-        old[s] = step.state[s] = numbered_input(t->g, name, s, flat(t->desc->regions[r].extent));
-    }
+    const clgrad_node going_on = clgrad_eq(t->g, t->stop, clgrad_constant_int(t->g, CLGRAD_I64, CLGRAD_SCALAR, 0));
+    clgrad_rule_step step = { .g = t->g, .hyper = &t->hyper, .group = a->group, .p = a->vector[0], .grad = a->grad };
+    for (size_t s = 0; s < num_states; s++) step.state[s] = a->vector[1 + s];
     t->desc->rule->build(&step);
+    a->next[0] = step.p;
+    for (size_t s = 0; s < num_states; s++) a->next[1 + s] = step.state[s];
+    for (size_t v = 0; v <= num_states; v++) {
+        if (t->desc->scaled) a->next[v] = clgrad_select(t->g, t->fine, a->next[v], a->vector[v]);
+        a->next[v] = clgrad_select(t->g, going_on, a->next[v], a->vector[v]);
+    }
+}
+
+static void read_vectors(tail *t, size_t r)
+{
+    clgrad_node *vector = t->vectors + r * MOST_VECTORS;
+    const clgrad_shape shape = flat(t->desc->regions[r].extent);
+    char name[64];
+    vector[0] = numbered_input(t->g, "theta", r, shape);
+    snprintf(name, sizeof name, "state.%zu", r);
+    for (size_t s = 0; s < clgrad_rule_num_states(t->desc->rule); s++) vector[1 + s] = numbered_input(t->g, name, s, shape);
+}
+
+static clgrad_status output_vectors(tail *t, size_t r, const clgrad_node *next)
+{
+    char name[64];
     snprintf(name, sizeof name, "theta.%zu", r);
-    CLGRAD_TRY(output_unless_stopped(t, name, step.p, t->theta[r]));
-    for (size_t s = 0; s < num_states; s++) {
+    CLGRAD_TRY(clgrad_output(t->g, name, next[0]));
+    for (size_t s = 0; s < clgrad_rule_num_states(t->desc->rule); s++) {
         snprintf(name, sizeof name, "state.%zu.%zu", r, s);
-        CLGRAD_TRY(output_unless_stopped(t, name, step.state[s], old[s]));
+        CLGRAD_TRY(clgrad_output(t->g, name, next[1 + s]));
     }
     return CLGRAD_OK;
 }
 
-static clgrad_status update(tail *t)
+/* Each parameter by itself, in its own shape: its update can then end the launch that computes its gradient, and no flat gradient is
+ * ever stored. Padding passes through. */
+static void update_parameters(tail *t, size_t r, const clgrad_node *vector, clgrad_node *next)
+{
+    const clgrad_arena *arena = t->desc->arena;
+    const clgrad_region *region = &t->desc->regions[r];
+    const size_t num_vectors = 1 + clgrad_rule_num_states(t->desc->rule);
+    size_t count = 0;
+    for (size_t k = 0; k < arena->num_segments; k++) {
+        const size_t i = arena->order[k];
+        const clgrad_segment *segment = &arena->segments[i];
+        if (!in_region(segment, region)) continue;
+        application a = { .group = region->group };
+        for (size_t v = 0; v < num_vectors; v++) a.vector[v] = clgrad_reshape(t->g, segment_of(t->g, vector[v], segment, region), segment->shape);
+        a.grad = scale_and_regularise(t, region->group, a.vector[0], t->gradient[i]);
+        apply_rule(t, &a);
+        const int64_t end = segment->offset - region->offset + segment->count, padding = segment->extent - segment->count;
+        for (size_t v = 0; v < num_vectors; v++) {
+            clgrad_node *piece = t->pieces + v * 2 * arena->num_segments + count;
+            piece[0] = clgrad_reshape(t->g, a.next[v], flat(segment->count));
+            if (padding > 0) piece[1] = clgrad_slice(t->g, vector[v], &end, &padding, NULL);
+        }
+        count += padding > 0 ? 2 : 1;
+    }
+    for (size_t v = 0; v < num_vectors; v++) {
+        const clgrad_node *pieces = t->pieces + v * 2 * arena->num_segments;
+        next[v] = count == 1 ? pieces[0] : clgrad_concat(t->g, count, pieces, 0);
+    }
+}
+
+static clgrad_status update(tail *t, bool by_parameter)
+{
+    const clgrad_tail_desc *desc = t->desc;
+    for (size_t r = 0; r < desc->num_regions; r++) {
+        application a = { .group = desc->regions[r].group };
+        if (desc->regions[r].frozen) continue;
+        memcpy(a.vector, t->vectors + r * MOST_VECTORS, sizeof a.vector);
+        if (by_parameter) {
+            update_parameters(t, r, a.vector, a.next);
+        } else {
+            a.grad = t->grad[r];
+            apply_rule(t, &a);
+        }
+        CLGRAD_TRY(output_vectors(t, r, a.next));
+    }
+    return CLGRAD_OK;
+}
+
+/* What needs all gradients before the first update. */
+static clgrad_status prepare_regions(tail *t)
 {
     const clgrad_tail_desc *desc = t->desc;
     if (desc->scaled) CLGRAD_TRY(adapt_scaling(t));
     for (size_t r = 0; r < desc->num_regions; r++) {
         if (desc->regions[r].frozen) continue;
-        t->theta[r] = numbered_input(t->g, "theta", r, flat(desc->regions[r].extent));
-        scale_and_regularise(t, r);
+        t->grad[r] = scale_and_regularise(t, desc->regions[r].group, t->vectors[r * MOST_VECTORS], t->grad[r]);
     }
     if (desc->clip_norm) clip_norm(t);
-    for (size_t r = 0; r < desc->num_regions; r++)
-        if (!desc->regions[r].frozen) CLGRAD_TRY(apply_rule(t, r));
     return CLGRAD_OK;
 }
 
 static clgrad_status build(tail *t, clgrad_tail_part part)
 {
     const clgrad_tail_desc *desc = t->desc;
-    if (part == CLGRAD_TAIL_UPDATE) {
-        for (size_t r = 0; r < desc->num_regions; r++)
-            if (!desc->regions[r].frozen) t->grad[r] = numbered_input(t->g, "sum", r, flat(desc->regions[r].extent));
-    } else {
-        CLGRAD_TRY(read_gradients(t));
-    }
+    const bool by_parameter = part == CLGRAD_TAIL_WHOLE && !desc->clip_norm && !desc->scaled;
+    if (part != CLGRAD_TAIL_UPDATE) read_gradients(t);
+    if (part != CLGRAD_TAIL_UPDATE && !by_parameter) join_all_gradients(t);
+    for (size_t r = 0; r < desc->num_regions && part == CLGRAD_TAIL_UPDATE; r++)
+        if (!desc->regions[r].frozen) t->grad[r] = numbered_input(t->g, "sum", r, flat(desc->regions[r].extent));
     t->stop = clgrad_input(t->g, "stop", CLGRAD_I64, CLGRAD_SCALAR);
     if (part != CLGRAD_TAIL_UPDATE) CLGRAD_TRY(read_loss(t));
-    if (part == CLGRAD_TAIL_ACCUMULATE)
-        CLGRAD_TRY(add_to_sums(t));
-    else
-        CLGRAD_TRY(update(t));
+    for (size_t r = 0; r < desc->num_regions && part != CLGRAD_TAIL_ACCUMULATE; r++)
+        if (!desc->regions[r].frozen) read_vectors(t, r);
+    if (part != CLGRAD_TAIL_ACCUMULATE && !by_parameter) CLGRAD_TRY(prepare_regions(t));
+    CLGRAD_TRY(part == CLGRAD_TAIL_ACCUMULATE ? add_to_sums(t) : update(t, by_parameter));
     CLGRAD_TRY(clgrad_output(t->g, "stop", t->stop));
     return clgrad_graph_status(t->g);
 }
@@ -312,16 +372,20 @@ clgrad_status clgrad_tail_graph(clgrad_context *ctx, const clgrad_tail_desc *des
 {
     *out = NULL;
     tail t = { .desc = desc };
-    t.theta = clgrad_alloc(ctx, desc->num_regions, sizeof *t.theta);
+    t.vectors = clgrad_alloc(ctx, desc->num_regions, MOST_VECTORS * sizeof *t.vectors);
     t.grad = clgrad_alloc(ctx, desc->num_regions, sizeof *t.grad);
-    clgrad_status st = t.theta && t.grad ? clgrad_graph_create(ctx, &t.g) : CLGRAD_E_MEMORY;
+    t.gradient = clgrad_alloc(ctx, desc->arena->num_segments, sizeof *t.gradient);
+    t.pieces = clgrad_alloc(ctx, 2 * desc->arena->num_segments, MOST_VECTORS * sizeof *t.pieces);
+    clgrad_status st = t.vectors && t.grad && t.gradient && t.pieces ? clgrad_graph_create(ctx, &t.g) : CLGRAD_E_MEMORY;
     if (st == CLGRAD_OK) {
         clgrad_hyper_nodes_init(&t.hyper, t.g);
         st = build(&t, part);
     }
     if (st == CLGRAD_OK) *out = t.g, t.g = NULL;
     clgrad_graph_release(&t.g);
-    clgrad_free(ctx, t.theta);
+    clgrad_free(ctx, t.vectors);
     clgrad_free(ctx, t.grad);
+    clgrad_free(ctx, t.gradient);
+    clgrad_free(ctx, t.pieces);
     return st;
 }

@@ -58,8 +58,41 @@ static clgrad_access whole(const clgrad_plan *plan, int32_t value, bool write)
     return (clgrad_access){ .value = value, .write = write, .high = count - 1, .count = count };
 }
 
-static clgrad_access of_affine(const clgrad_plan *plan, const clgrad_ir *ir, const clgrad_ir_instr *instr, const uint32_t *axes)
+/* The axis whose slowest part are the launch's rows; NONE when they are not walked from outside. */
+static int32_t row_axis(const clgrad_launch *l)
 {
+    for (int32_t d = 0; d < l->ir.num_axes && l->rows > 1; d++) {
+        const clgrad_ir_axis *axis = &l->ir.axes[d];
+        if (axis->dead || axis->extent == 1) continue;
+        const bool walked = axis->role == CLGRAD_IR_ROW || (axis->role == CLGRAD_IR_LANE && l->kind != CLGRAD_LAUNCH_CHUNKS);
+        return walked && axis->extent % l->rows == 0 ? d : CLGRAD_IR_NONE;
+    }
+    return CLGRAD_IR_NONE;
+}
+
+/* What an index gains from row to row; 0 when the rows do not tell its elements apart. */
+static int64_t row_step(const clgrad_launch *l, const clgrad_affine *at, const uint32_t *axes)
+{
+    const int32_t row = row_axis(l);
+    if (row < 0) return 0;
+    for (int32_t t = 0; t < at->num_terms; t++) { /* no variable made from the row */
+        const clgrad_ir_var *var = &l->ir.vars[at->term[t].var];
+        if (var->axis < 0 && axes[var->instr] & CLGRAD_AXIS(row)) return 0;
+    }
+    return times(clgrad_affine_coefficient(at, row), l->ir.axes[row].extent / l->rows);
+}
+
+static void set_rows(clgrad_access *access, int64_t step, int64_t rows)
+{
+    const int64_t all = step > 0 ? times(step, rows - 1) : 0;
+    const bool tells = step > 0 && access->high - access->low >= all;
+    access->step = tells ? step : 0;
+    access->row_high = access->high - (tells ? all : 0);
+}
+
+static clgrad_access of_affine(const clgrad_plan *plan, const clgrad_launch *l, const clgrad_ir_instr *instr, const uint32_t *axes)
+{
+    const clgrad_ir *ir = &l->ir;
     clgrad_access access = whole(plan, ir->leaves[instr->leaf].value, instr->kind == CLGRAD_IR_STORE);
     const clgrad_affine *at = &instr->at;
     int64_t values = 1;
@@ -68,30 +101,35 @@ static clgrad_access of_affine(const clgrad_plan *plan, const clgrad_ir *ir, con
         const clgrad_range *of = &ir->ranges[at->term[t].var];
         values = times(values, of->max - of->min + 1);
     }
-    if (clgrad_affine_range(at, ir->ranges, &r)) { /* what lies outside is guarded by a condition */
+    bool inside = clgrad_affine_range(at, ir->ranges, &r);
+    if (inside) { /* what lies outside is guarded by a condition */
+        inside = r.min >= access.low && r.max <= access.high;
         if (r.min > access.low) access.low = r.min;
         if (r.max < access.high) access.high = r.max;
     }
     access.count = min_i64(min_i64(values, points_of(ir, axes_of_affine(ir, at, axes))), access.high - access.low + 1);
+    set_rows(&access, inside ? row_step(l, at, axes) : 0, l->rows);
     return access;
 }
 
 /* --- what a launch touches --- */
 
 /* Leaves without an instruction belong to the template, which reads or writes all of them. */
-static clgrad_status add_leaves(const clgrad_plan *plan, const clgrad_ir *ir, const uint32_t *axes, clgrad_accesses *out)
+static clgrad_status add_leaves(const clgrad_plan *plan, const clgrad_launch *l, const uint32_t *axes, clgrad_accesses *out)
 {
+    const clgrad_ir *ir = &l->ir;
     for (size_t k = 0; k < ir->num_leaves; k++) {
         bool addressed = false;
         for (size_t i = 0; i < ir->num_instrs; i++) {
             const clgrad_ir_instr *instr = &ir->instrs[i];
             if (instr->leaf != (int32_t)k || (instr->kind != CLGRAD_IR_LOAD && instr->kind != CLGRAD_IR_STORE)) continue;
-            const clgrad_access access = of_affine(plan, ir, instr, axes);
+            const clgrad_access access = of_affine(plan, l, instr, axes);
             CLGRAD_TRY(add(out, &access));
             addressed = true;
         }
         if (addressed) continue;
-        const clgrad_access access = whole(plan, ir->leaves[k].value, ir->leaves[k].written);
+        clgrad_access access = whole(plan, ir->leaves[k].value, ir->leaves[k].written);
+        if (ir->leaves[k].value == l->partial) set_rows(&access, access.count / l->rows, l->rows); /* by row, cell and chunk */
         CLGRAD_TRY(add(out, &access));
     }
     return CLGRAD_OK;
@@ -105,11 +143,12 @@ static void step(clgrad_access *access, int64_t extent, int64_t stride)
 }
 
 static clgrad_status add_operand(int32_t value, int64_t offset, const int64_t *extent, const int64_t *stride, size_t rank,
-                                 clgrad_accesses *out)
+                                 int64_t rows, clgrad_accesses *out)
 {
     clgrad_access access = { .value = value, .low = offset, .high = offset, .count = 1 };
     for (size_t d = 0; d < rank; d++) step(&access, extent[d], stride[d]);
     access.count = min_i64(access.count, access.high - access.low + 1);
+    set_rows(&access, rows > 1 ? stride[0] : 0, rows);
     return add(out, &access);
 }
 
@@ -121,10 +160,11 @@ static clgrad_status add_product(const clgrad_launch *l, clgrad_accesses *out)
     memcpy(extent + 2, d->batch_dims, batch * sizeof *extent);
     memcpy(stride + 2, d->a_batch, batch * sizeof *stride);
     extent[0] = d->m, stride[0] = d->a_row, extent[1] = d->k, stride[1] = d->a_col;
-    CLGRAD_TRY(add_operand(l->operand_value[0], d->a_offset, extent, stride, batch + 2, out));
+    const int64_t rows = batch == 0 && l->rows == d->m ? d->m : 1;
+    CLGRAD_TRY(add_operand(l->operand_value[0], d->a_offset, extent, stride, batch + 2, rows, out));
     memcpy(stride + 2, d->b_batch, batch * sizeof *stride);
     extent[0] = d->k, stride[0] = d->b_row, extent[1] = d->n, stride[1] = d->b_col;
-    return add_operand(l->operand_value[1], d->b_offset, extent, stride, batch + 2, out);
+    return add_operand(l->operand_value[1], d->b_offset, extent, stride, batch + 2, 1, out);
 }
 
 static clgrad_status add_copy(const clgrad_plan *plan, const clgrad_launch *l, clgrad_accesses *out)
@@ -143,7 +183,7 @@ clgrad_status clgrad_launch_accesses(const clgrad_plan *plan, size_t number, clg
     uint32_t *axes = clgrad_alloc(plan->ctx, l->ir.num_instrs, sizeof *axes);
     if (!axes) return CLGRAD_E_MEMORY;
     find_axes(&l->ir, axes);
-    clgrad_status st = add_leaves(plan, &l->ir, axes, out);
+    clgrad_status st = add_leaves(plan, l, axes, out);
     clgrad_free(plan->ctx, axes);
     if (st == CLGRAD_OK && l->kind == CLGRAD_LAUNCH_MATMUL) st = add_product(l, out);
     if (st == CLGRAD_OK && l->kind == CLGRAD_LAUNCH_COPY) st = add_copy(plan, l, out);

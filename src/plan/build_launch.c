@@ -346,9 +346,17 @@ static clgrad_status build_matmul(clgrad_plan *plan, clgrad_launch *l)
     return l->ir.refused ? CLGRAD_OK : clgrad_ir_finish_fixed(&l->ir);
 }
 
+static int64_t first_extent(const clgrad_shape *shape)
+{
+    for (int32_t d = 0; d < shape->rank; d++)
+        if (shape->dims[d] != 1) return shape->dims[d];
+    return 1;
+}
+
 static clgrad_status build(clgrad_plan *plan, clgrad_launch *l)
 {
     begin(plan, l);
+    l->rows = first_extent(&clgrad_at(plan->work, l->core != CLGRAD_NONE ? l->core : l->root[0].node)->shape);
     switch (l->kind) {
     case CLGRAD_LAUNCH_MAP: return build_map(plan, l);
     case CLGRAD_LAUNCH_CHAIN:

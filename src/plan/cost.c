@@ -122,6 +122,7 @@ clgrad_status clgrad_plan_launch_info(const clgrad_plan *plan, size_t i, clgrad_
     }
     clgrad_free(plan->ctx, a.items);
     snprintf(out->kernel, sizeof out->kernel, "%s", l->kind == CLGRAD_LAUNCH_COPY ? "copy" : l->label);
+    out->kernel_number = (size_t)l->kernel_number;
     list_operations(plan, l, out->operations, sizeof out->operations);
     out->flops = clgrad_launch_flops(plan, l, &out->arithmetic);
     return st;
@@ -228,6 +229,7 @@ clgrad_status clgrad_plan_cost(const clgrad_plan *plan, clgrad_cost *out)
 {
     *out = (clgrad_cost)CLGRAD_COST_INIT;
     out->num_launches = plan->num_launches;
+    out->num_kernels = plan->num_kernels;
     out->argument_bytes = argument_bytes(plan);
     out->scratch_bytes = clgrad_plan_scratch_bytes(plan);
     for (size_t i = 0; i < plan->num_launches; i++) {

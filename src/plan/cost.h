@@ -4,11 +4,13 @@
 
 #include "plan/launch.h"
 
-/* Elements of a value that one part of a launch reads or writes: `count` different ones between low and high. */
+/* Elements of a value that one part of a launch reads or writes: `count` different ones between low and high. Where step > 0, the
+ * first of the launch's rows touches low .. row_high, and each next row the same `step` further. */
 typedef struct clgrad_access {
     int32_t value, launch;
     bool write;
     int64_t low, high, count;
+    int64_t step, row_high;
 } clgrad_access;
 
 typedef struct clgrad_accesses {

@@ -18,8 +18,13 @@ static clgrad_status append_launch(const clgrad_plan *plan, size_t i, clgrad_tex
 {
     clgrad_launch_info info;
     CLGRAD_TRY(clgrad_plan_launch_info(plan, i, &info));
-    clgrad_text_append(out, "%3zu %-18s %s ->", i, info.kernel, info.operations);
-    append_shape(plan, &plan->launches[i], out);
+    const clgrad_launch *l = &plan->launches[i];
+    const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
+    if (k->count > 1 && i == k->first)
+        clgrad_text_append(out, "%3" PRId32 " %zu parts, %" PRId64 " group%s\n", l->kernel_number, k->count, k->groups, k->groups == 1 ? "" : "s");
+    if (k->count > 1) clgrad_text_append(out, "    %-18s %s ->", info.kernel, info.operations);
+    else clgrad_text_append(out, "%3" PRId32 " %-18s %s ->", l->kernel_number, info.kernel, info.operations);
+    append_shape(plan, l, out);
     clgrad_text_append(out, ": %.0f bytes read, %.0f written, %.0f flops\n", info.read_bytes, info.written_bytes, info.flops);
     return CLGRAD_OK;
 }
@@ -29,7 +34,7 @@ static clgrad_status append_all(const clgrad_plan *plan, clgrad_text *out)
     clgrad_cost cost;
     for (size_t i = 0; i < plan->num_launches; i++) CLGRAD_TRY(append_launch(plan, i, out));
     CLGRAD_TRY(clgrad_plan_cost(plan, &cost));
-    clgrad_text_append(out, "%zu launches, %.0f bytes of at least %.0f, %.0f flops, %" PRIu64 " bytes of scratch\n", cost.num_launches,
+    clgrad_text_append(out, "%zu kernels for %zu launches, %.0f bytes of at least %.0f, %.0f flops, %" PRIu64 " bytes of scratch\n", cost.num_kernels, cost.num_launches,
                        cost.bytes, cost.least_bytes, cost.flops, cost.scratch_bytes);
     return out->failed ? CLGRAD_E_MEMORY : CLGRAD_OK;
 }

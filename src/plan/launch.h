@@ -24,6 +24,7 @@ typedef struct clgrad_value {
     int64_t count;
     int32_t first, last; /* launches that touch it */
     size_t arena, offset; /* scratch: which arena, bytes from its start */
+    int32_t memory;       /* equal for values in the same memory (donation) */
 } clgrad_value;
 
 typedef enum clgrad_launch_kind {
@@ -85,6 +86,7 @@ typedef struct clgrad_launch {
     clgrad_kernel_source program;
 
     /* Sharing a kernel (merge.c) */
+    int32_t kernel_number;
     int64_t rows;               /* extent of the first axis of the results that is not 1 */
     char function[16];          /* its name as a part of a kernel; "": a kernel of its own */
     int64_t share_rows, shares; /* rows of each share, and shares: those of the other parts; 0: cut as this launch likes */
@@ -99,6 +101,21 @@ typedef struct clgrad_launch {
     char label[64];
     double flops, bytes;
 } clgrad_launch;
+
+/* Launches first .. first + count - 1 as one kernel (merge.c, parts.c); a single one has its own. */
+typedef struct clgrad_plan_kernel {
+    size_t first, count;
+    int64_t groups;         /* 1: one does everything in order */
+    clgrad_kernel *kernel;
+    clgrad_buffer *numbers; /* device memory: what the parts would have as arguments by value */
+    int64_t *words;         /* its content */
+    size_t num_words;
+    bool numbers_set;
+    int32_t *values;        /* by argument behind the numbers */
+    size_t num_values, value_capacity;
+    clgrad_buffer **bound;
+    char label[32];
+} clgrad_plan_kernel;
 
 struct clgrad_plan {
     clgrad_device *dev;
@@ -123,6 +140,8 @@ struct clgrad_plan {
     size_t num_values, value_capacity;
     clgrad_launch *launches;
     size_t num_launches, launch_capacity;
+    clgrad_plan_kernel *kernels;
+    size_t num_kernels, kernel_capacity;
 
     size_t *arena_bytes;
     clgrad_buffer **arenas;
@@ -157,7 +176,18 @@ clgrad_status clgrad_plan_donate(clgrad_plan *plan);
 clgrad_status clgrad_plan_layout(clgrad_plan *plan);
 clgrad_status clgrad_plan_allocate(clgrad_plan *plan);
 
-/* plan.c: enqueue one launch of a bound plan */
+/* merge.c: which launches share a kernel */
+clgrad_status clgrad_plan_merge(clgrad_plan *plan);
+
+/* parts.c: kernels */
+clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *kernel);
+clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *kernel);
+clgrad_status clgrad_plan_kernel_run(const clgrad_plan_kernel *kernel);
+void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *kernel);
+
+/* plan.c: the memory of a value of a bound plan, and where it begins there, in elements */
+clgrad_buffer *clgrad_plan_value_buffer(const clgrad_plan *plan, int32_t value, int64_t *offset);
+/* Enqueue one launch of a bound plan; of several in one kernel the first stands for all. */
 clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l);
 
 /* emit.c and emit_matmul.c: text of one launch, as a kernel or as a part; then its kernel */

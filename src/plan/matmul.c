@@ -1,5 +1,6 @@
 #include "plan/matmul.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* Three steps: describe (normalise), decide (form), write (preamble and parameters). A form holds everything the program text
@@ -149,7 +150,7 @@ static packing choose_packing(const clgrad_matmul_desc *d, const form *f)
 {
     if (d->n == 1) return IN_PLACE;
     if (d->b_col != 1) return d->b_row == 1 && f->lanes > 1 ? TRANSPOSED : GATHERED;
-    const int64_t reuse = divide_up(d->m, f->rows);
+    const int64_t reuse = divide_up(d->shares ? d->share_rows : d->m, f->rows);
     const bool conflicts = d->b_row * (int64_t)clgrad_dtype_bytes(d->b_dtype) % 1024 == 0; /* rows share few sets of the cache */
     const bool decodes = d->b_dtype == CLGRAD_F16 || d->b_dtype == CLGRAD_BF16;
     return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? COPIED : IN_PLACE;
@@ -272,6 +273,13 @@ static int64_t scratch_vectors(const form *f)
     return (f->pack == IN_PLACE ? 0 : f->depth * f->vectors) + f->tiles * f->levels * f->rows * f->vectors;
 }
 
+static void name_vector(const form *f, char *name, size_t bytes)
+{
+    const char *const scalar = f->f64 ? "double" : "float";
+    if (f->lanes > 1) snprintf(name, bytes, "%s%d", scalar, (int)f->lanes);
+    else snprintf(name, bytes, "%s", scalar);
+}
+
 /* A packed panel serves all rows of a group: columns are divided first, and rows where they are so many that a would come from
  * main memory again for every panel. */
 static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
@@ -300,6 +308,7 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
     out->global[1] = (size_t)p->row_items;
     out->global[2] = (size_t)divide_up(p->num_batches, p->batches);
     out->local[0] = out->local[1] = out->local[2] = 1;
+    name_vector(f, out->vector, sizeof out->vector);
     out->local_bytes = (size_t)(scratch_vectors(f) * f->lanes) * (f->f64 ? 8 : 4);
 }
 
@@ -388,9 +397,9 @@ static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form
     clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
                              "#define MM_SWAP %d\n#define MM_NARROW %d\n",
                        (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors));
-    const char *const scalar = f->f64 ? "double" : "float";
-    if (f->lanes > 1) clgrad_text_append(text, "#define MM_VECTOR %s%d\n", scalar, (int)f->lanes);
-    else clgrad_text_append(text, "#define MM_VECTOR %s\n", scalar);
+    char vector[12];
+    name_vector(f, vector, sizeof vector);
+    clgrad_text_append(text, "#define MM_VECTOR %s\n", vector);
     clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row",
                        d->a_col == 1 ? "1" : "mm->a_col");
     if (f->lanes == d->width && f->lanes > 1 && !f->swap) {
@@ -442,6 +451,33 @@ clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc 
     out->file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl";
     snprintf(out->variant, sizeof out->variant, "%s %dx%d", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns);
     return CLGRAD_OK;
+}
+
+static bool describe_form(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, form *f)
+{
+    clgrad_matmul_desc d = *desc;
+    if (check(dev, &d) != CLGRAD_OK) return false;
+    join_axes(&d);
+    return decide(dev, &d, options ? options : &no_options, f) == CLGRAD_OK;
+}
+
+bool clgrad_matmul_is_cpu(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
+{
+    form f;
+    return describe_form(dev, desc, options, &f) && !f.gpu;
+}
+
+double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, int64_t *multiple)
+{
+    const double copied_per_us = 8e3, transposed_per_us = 4e3;
+    clgrad_matmul_desc d = *desc;
+    form f;
+    d.shares = 1, d.share_rows = 16;
+    *multiple = 1;
+    if (!describe_form(dev, &d, options, &f) || f.gpu || f.swap || f.tiles > 1) return INFINITY;
+    *multiple = f.rows;
+    const double elements = (double)d.k * (double)d.n;
+    return f.pack == IN_PLACE ? 0 : elements / (f.pack == COPIED ? copied_per_us : transposed_per_us);
 }
 
 uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)

@@ -35,12 +35,18 @@ typedef struct clgrad_matmul_launch {
     size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, 4.. epilogue_args */
     uint32_t dims;
     size_t global[3], local[3];
+    char vector[12];             /* the type it computes in: "float16" */
     size_t local_bytes;          /* as part: local memory that its kernel lends it, aligned to 64 bytes */
     char variant[48];            /* "matmul_cpu 8x32", for explain */
 } clgrad_matmul_launch;
 
 /* Lanes worth writing epilogue_v for; 1: epilogue_s alone is used. Looks at everything in desc but the epilogue. */
 uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
+
+/* The CPU form, and so able to be part of a kernel? */
+bool clgrad_matmul_is_cpu(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
+/* What cutting the rows into shares would cost in each share, in us, and of how many rows each must be a multiple. */
+double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, int64_t *multiple);
 
 /* Choose and specialise. k may be 0; m, n and the batch are not empty. tile_m x tile_n: sums in one work-item's registers.
  * E_UNSUPPORTED: a forced variant that cannot serve this product. E_DTYPE, E_ARG: not a product of reals, or an empty one. */

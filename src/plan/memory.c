@@ -1,7 +1,7 @@
 /* Which inputs an output may overwrite, and where scratch values lie: lifetimes first, then the largest values at the lowest
  * free place. */
 
-#include "plan/launch.h"
+#include "plan/cost.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,70 +10,122 @@ enum { ALIGNMENT = 256 };
 
 /* --- lifetimes --- */
 
-static void touch(clgrad_plan *plan, int32_t value, int32_t launch)
+static void touch(clgrad_plan *plan, int32_t value, size_t first, size_t last)
 {
     clgrad_value *v = &plan->values[value];
-    if (launch < v->first) v->first = launch;
-    if (launch > v->last) v->last = launch;
+    if ((int32_t)first < v->first) v->first = (int32_t)first;
+    if ((int32_t)last > v->last) v->last = (int32_t)last;
 }
 
+/* The parts of a kernel of several groups run at the same time. */
 static void find_lifetimes(clgrad_plan *plan)
 {
     for (size_t i = 0; i < plan->num_values; i++) plan->values[i].first = INT32_MAX, plan->values[i].last = -1;
     for (size_t i = 0; i < plan->num_launches; i++) {
         const clgrad_launch *l = &plan->launches[i];
-        for (size_t k = 0; k < l->ir.num_leaves; k++) touch(plan, l->ir.leaves[k].value, (int32_t)i);
+        const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
+        const size_t first = k->groups == 1 ? i : k->first, last = k->groups == 1 ? i : k->first + k->count - 1;
+        for (size_t n = 0; n < l->ir.num_leaves; n++) touch(plan, l->ir.leaves[n].value, first, last);
         if (l->kind != CLGRAD_LAUNCH_MATMUL && l->kind != CLGRAD_LAUNCH_COPY) continue;
-        touch(plan, l->operand_value[0], (int32_t)i);
-        touch(plan, l->operand_value[1], (int32_t)i);
+        touch(plan, l->operand_value[0], first, last);
+        touch(plan, l->operand_value[1], first, last);
     }
 }
 
 /* --- donations --- */
 
-/* Does a launch that writes `written` read `read` only at the element it writes? */
+static bool apart(const clgrad_ir *ir, const clgrad_affine *a, const clgrad_affine *b)
+{
+    clgrad_range x, y;
+    return clgrad_affine_range(a, ir->ranges, &x) && clgrad_affine_range(b, ir->ranges, &y) && (x.max < y.min || y.max < x.min);
+}
+
+/* Is what an instruction loads never what the launch stores for another point of its index space? */
+static bool is_own_element(const clgrad_ir *ir, const clgrad_ir_instr *load, int32_t written)
+{
+    bool stored = false;
+    for (size_t i = 0; i < ir->num_instrs; i++) {
+        const clgrad_ir_instr *store = &ir->instrs[i];
+        if (store->kind != CLGRAD_IR_STORE || ir->leaves[store->leaf].value != written) continue;
+        stored = true;
+        if (!clgrad_affine_equal(&load->at, &store->at) && !apart(ir, &load->at, &store->at)) return false;
+    }
+    return stored;
+}
+
+/* Does a launch that writes `written` read `read` only at the element it writes, or elsewhere than it writes? */
 static bool same_elements(const clgrad_launch *l, int32_t read, int32_t written)
 {
     const clgrad_ir *ir = &l->ir;
-    const clgrad_ir_instr *store = NULL;
     if (l->kind == CLGRAD_LAUNCH_MATMUL && (l->operand_value[0] == read || l->operand_value[1] == read)) return false;
     if (l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT) return false;
-    for (size_t i = 0; i < ir->num_instrs; i++)
-        if (ir->instrs[i].kind == CLGRAD_IR_STORE && ir->leaves[ir->instrs[i].leaf].value == written) store = &ir->instrs[i];
     for (size_t i = 0; i < ir->num_instrs; i++) {
         const clgrad_ir_instr *in = &ir->instrs[i];
         if (in->kind != CLGRAD_IR_LOAD || ir->leaves[in->leaf].value != read) continue;
         const bool in_body = l->kind != CLGRAD_LAUNCH_MAP && i < ir->epilogue;
-        if (!store || in_body || !clgrad_affine_equal(&in->at, &store->at)) return false;
+        if (in_body || !is_own_element(ir, in, written)) return false;
     }
     return true;
 }
 
-static bool reads(const clgrad_launch *l, int32_t value)
+/* May the launches that write the output do so where the input lies? Each element is then read before it is overwritten, or by the
+ * one that overwrites it. */
+static clgrad_status is_safe(const clgrad_plan *plan, int32_t input, int32_t output, bool *safe)
 {
-    for (size_t i = 0; i < l->ir.num_leaves; i++)
-        if (l->ir.leaves[i].value == value && l->ir.leaves[i].read) return true;
-    return l->kind == CLGRAD_LAUNCH_MATMUL && (l->operand_value[0] == value || l->operand_value[1] == value);
-}
-
-static bool is_safe(const clgrad_plan *plan, int32_t input, int32_t output)
-{
-    const int32_t first_write = plan->values[output].first;
-    for (int32_t i = first_write; i < (int32_t)plan->num_launches; i++) {
-        const clgrad_launch *l = &plan->launches[i];
-        if (!reads(l, input)) continue;
-        if (i > first_write || !same_elements(l, input, output)) return false;
+    clgrad_accesses a = { .ctx = plan->ctx };
+    clgrad_status st = CLGRAD_OK;
+    *safe = true;
+    for (size_t i = 0; i < plan->num_launches && st == CLGRAD_OK; i++) st = clgrad_launch_accesses(plan, i, &a);
+    for (size_t w = 0; w < a.count && st == CLGRAD_OK; w++) {
+        const clgrad_access *write = &a.items[w];
+        if (!write->write || write->value != output) continue;
+        for (size_t r = 0; r < a.count && *safe; r++) {
+            const clgrad_access *read = &a.items[r];
+            if (read->write || read->value != input || read->launch < write->launch) continue;
+            if (read->launch == write->launch) *safe = same_elements(&plan->launches[read->launch], input, output);
+            else *safe = read->high < write->low || write->high < read->low;
+        }
     }
-    return true;
+    clgrad_free(plan->ctx, a.items);
+    return st;
 }
 
 static void share_memory(clgrad_plan *plan, int32_t input, int32_t output)
 {
+    plan->values[input].memory = output;
     for (size_t i = 0; i < plan->num_launches; i++)
         for (size_t k = 0; k < plan->launches[i].ir.num_leaves; k++) {
             clgrad_ir_leaf *leaf = &plan->launches[i].ir.leaves[k];
             if (leaf->value == input || leaf->value == output) leaf->shared = true;
         }
+}
+
+/* Launches that would only store what they load from the same place, as the padding between parameters: there is nothing to do. */
+static bool copies_itself(const clgrad_plan *plan, const clgrad_launch *l)
+{
+    const clgrad_ir *ir = &l->ir;
+    for (size_t i = 0; i < ir->num_instrs && l->kind == CLGRAD_LAUNCH_MAP; i++) {
+        if (ir->instrs[i].kind != CLGRAD_IR_STORE) continue;
+        const clgrad_ir_instr *store = &ir->instrs[i], *load = &ir->instrs[store->arg[0]];
+        if (load->kind != CLGRAD_IR_LOAD || load->cond != CLGRAD_IR_NONE || !clgrad_affine_equal(&load->at, &store->at)) return false;
+        if (plan->values[ir->leaves[load->leaf].value].memory != plan->values[ir->leaves[store->leaf].value].memory) return false;
+    }
+    return l->kind == CLGRAD_LAUNCH_MAP;
+}
+
+static void drop_self_copies(clgrad_plan *plan)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < plan->num_launches; i++) {
+        if (copies_itself(plan, &plan->launches[i])) {
+            clgrad_launch_release(plan, &plan->launches[i]);
+            continue;
+        }
+        plan->launches[kept] = plan->launches[i];
+        plan->launches[kept].kernel_number = (int32_t)kept;
+        kept++;
+    }
+    plan->num_launches = kept;
 }
 
 /* The output is computed in scratch and copied when every launch has run. */
@@ -99,16 +151,15 @@ static int32_t find_value(const clgrad_plan *plan, clgrad_value_kind kind, size_
 
 clgrad_status clgrad_plan_donate(clgrad_plan *plan)
 {
-    find_lifetimes(plan);
     for (size_t i = 0; i < plan->work->num_inputs; i++) {
         if (!plan->donated[i] || plan->donation_taken[i]) continue;
         const int32_t input = find_value(plan, CLGRAD_VALUE_INPUT, i);
         const int32_t output = find_value(plan, CLGRAD_VALUE_OUTPUT, plan->donated[i] - 1);
-        plan->donation_taken[i] = is_safe(plan, input, output);
+        CLGRAD_TRY(is_safe(plan, input, output, &plan->donation_taken[i]));
         if (plan->donation_taken[i]) share_memory(plan, input, output);
         else if (plan->values[output].count > 0) CLGRAD_TRY(copy_at_end(plan, output));
     }
-    find_lifetimes(plan);
+    drop_self_copies(plan);
     return CLGRAD_OK;
 }
 
@@ -192,6 +243,7 @@ clgrad_status clgrad_plan_layout(clgrad_plan *plan)
     const uint64_t limit = clgrad_device_get_info(plan->dev)->allocation_bytes;
     size_t count = 0;
     clgrad_status st = CLGRAD_OK;
+    find_lifetimes(plan);
     entry *entries = clgrad_alloc(plan->ctx, plan->num_values, sizeof *entries);
     if (!entries) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < plan->num_values; i++)

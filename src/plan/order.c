@@ -3,14 +3,14 @@
 #include "plan/launch.h"
 #include "ref/sums.h"
 
-enum { SMALL = 65536, LOOK_BACK = 6, SHARED_COST = 120 };
+enum { SMALL = 65536, LOOK_BACK = 32, SHARED_COST = 120 };
 
 clgrad_status clgrad_plan_add_launch(clgrad_plan *plan, clgrad_launch_kind kind, clgrad_launch **out)
 {
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->launches, &plan->launch_capacity, plan->num_launches + 1, sizeof *plan->launches));
     *out = &plan->launches[plan->num_launches++];
     **out = (clgrad_launch){ .kind = kind, .core = CLGRAD_NONE, .source = -1, .partial = -1, .partial_leaf = -1, .from = -1,
-                             .to = -1, .kept_cells = 1, .cells = 1, .chunks = 1, .accumulate = CLGRAD_OP_SUM };
+                             .to = -1, .kernel_number = (int32_t)plan->num_launches - 1, .kept_cells = 1, .cells = 1, .chunks = 1, .accumulate = CLGRAD_OP_SUM };
     clgrad_text *const texts[] = { &(*out)->helpers_text, &(*out)->params_text, &(*out)->args_text, &(*out)->vector_text,
                                    &(*out)->scalar_text, &(*out)->touches_text };
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++) texts[i]->ctx = plan->ctx;

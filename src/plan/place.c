@@ -20,7 +20,7 @@ clgrad_status clgrad_plan_add_value(clgrad_plan *plan, clgrad_value_kind kind, s
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->values, &plan->value_capacity, plan->num_values + 1, sizeof *plan->values));
     *out = (int32_t)plan->num_values;
     plan->values[plan->num_values++] =
-        (clgrad_value){ .kind = kind, .number = number, .dtype = dtype, .count = count, .first = INT32_MAX, .last = -1 };
+        (clgrad_value){ .memory = *out, .kind = kind, .number = number, .dtype = dtype, .count = count, .first = INT32_MAX, .last = -1 };
     return CLGRAD_OK;
 }
 

@@ -77,7 +77,8 @@ static clgrad_status check_types(clgrad_plan *plan)
 static void clear_launches(clgrad_plan *plan)
 {
     for (size_t i = 0; i < plan->num_launches; i++) clgrad_launch_release(plan, &plan->launches[i]);
-    plan->num_launches = 0;
+    for (size_t i = 0; i < plan->num_kernels; i++) clgrad_plan_kernel_release(plan, &plan->kernels[i]);
+    plan->num_launches = plan->num_kernels = 0;
 }
 
 static clgrad_status schedule(clgrad_plan *plan)
@@ -90,6 +91,7 @@ static clgrad_status schedule(clgrad_plan *plan)
         CLGRAD_TRY(clgrad_plan_build(plan, &again));
     }
     CLGRAD_TRY(clgrad_plan_donate(plan));
+    CLGRAD_TRY(clgrad_plan_merge(plan));
     return clgrad_plan_layout(plan);
 }
 
@@ -114,8 +116,9 @@ static clgrad_status make(clgrad_device *dev, const clgrad_graph *g, const clgra
 
 /* --- binding launches to scratch --- */
 
-static clgrad_buffer *value_buffer(const clgrad_plan *plan, const clgrad_value *v, int64_t *offset)
+clgrad_buffer *clgrad_plan_value_buffer(const clgrad_plan *plan, int32_t value, int64_t *offset)
 {
+    const clgrad_value *v = &plan->values[value];
     const clgrad_tensor *t = NULL;
     *offset = 0;
     if (v->kind == CLGRAD_VALUE_SCRATCH) {
@@ -147,7 +150,7 @@ static clgrad_status bind_operands(clgrad_plan *plan, clgrad_launch *l)
     int64_t offset[2];
     bool moved = !l->params_set;
     for (int i = 0; i < 2; i++) {
-        clgrad_buffer *buffer = value_buffer(plan, &plan->values[l->operand_value[i]], &offset[i]);
+        clgrad_buffer *buffer = clgrad_plan_value_buffer(plan, l->operand_value[i], &offset[i]);
         CLGRAD_TRY(bind_buffer(l, l->ir.num_leaves + (size_t)i, 2 + (uint32_t)i, buffer));
         moved |= offset[i] != l->operand_offset[i];
     }
@@ -170,7 +173,7 @@ static clgrad_status bind_launch(clgrad_plan *plan, clgrad_launch *l)
     for (size_t i = 0; i < l->ir.num_leaves; i++) {
         const clgrad_ir_leaf *leaf = &l->ir.leaves[i];
         int64_t offset;
-        clgrad_buffer *buffer = value_buffer(plan, &plan->values[leaf->value], &offset);
+        clgrad_buffer *buffer = clgrad_plan_value_buffer(plan, leaf->value, &offset);
         CLGRAD_TRY(bind_buffer(l, i, first_buffer_argument(l) + (uint32_t)i, buffer));
         if (l->ir.params[leaf->offset_slot] != offset) l->params_set = false; /* also after a refusal below and a retry */
         l->ir.params[leaf->offset_slot] = offset;
@@ -188,7 +191,7 @@ clgrad_status clgrad_plan_create(clgrad_device *dev, const clgrad_graph *g, cons
     *out = NULL;
     CLGRAD_TRY(make(dev, g, options, &plan));
     clgrad_status st = clgrad_plan_allocate(plan);
-    for (size_t i = 0; i < plan->num_launches && st == CLGRAD_OK; i++) st = clgrad_launch_emit(plan, &plan->launches[i]);
+    for (size_t i = 0; i < plan->num_kernels && st == CLGRAD_OK; i++) st = clgrad_plan_kernel_emit(plan, &plan->kernels[i]);
     if (st != CLGRAD_OK) clgrad_plan_release(&plan);
     *out = plan;
     return st;
@@ -230,7 +233,7 @@ static void release_tables(clgrad_plan *plan)
 {
     void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->epilogue, plan->core,
                              plan->alias, plan->places, plan->made, plan->last_read, plan->copies, plan->donated, plan->donation_taken,
-                             plan->inputs, plan->outputs, plan->values, plan->launches, plan->arena_bytes, plan->arenas };
+                             plan->inputs, plan->outputs, plan->values, plan->launches, plan->kernels, plan->arena_bytes, plan->arenas };
     for (size_t i = 0; i < CLGRAD_COUNT(tables); i++) clgrad_free(plan->ctx, tables[i]);
 }
 
@@ -326,7 +329,10 @@ clgrad_status clgrad_plan_bind(clgrad_plan *plan, clgrad_tensor *const *inputs, 
     keep(plan->inputs, inputs, plan->graph->num_inputs);
     keep(plan->outputs, outputs, plan->graph->num_outputs);
     plan->bound = false;
-    for (size_t i = 0; i < plan->num_launches; i++) CLGRAD_TRY(bind_launch(plan, &plan->launches[i]));
+    for (size_t i = 0; i < plan->num_kernels; i++) {
+        clgrad_plan_kernel *k = &plan->kernels[i];
+        CLGRAD_TRY(k->count > 1 ? clgrad_plan_kernel_bind(plan, k) : bind_launch(plan, &plan->launches[k->first]));
+    }
     plan->bound = true;
     return CLGRAD_OK;
 }
@@ -335,19 +341,20 @@ clgrad_status clgrad_plan_bind(clgrad_plan *plan, clgrad_tensor *const *inputs, 
 
 static clgrad_status run_copy(const clgrad_plan *plan, const clgrad_launch *l)
 {
-    const clgrad_value *to = &plan->values[l->operand_value[0]], *from = &plan->values[l->operand_value[1]];
+    const clgrad_value *to = &plan->values[l->operand_value[0]];
     const size_t size = clgrad_dtype_bytes(to->dtype);
     int64_t to_offset, from_offset;
-    clgrad_buffer *dst = value_buffer(plan, to, &to_offset), *src = value_buffer(plan, from, &from_offset);
+    clgrad_buffer *dst = clgrad_plan_value_buffer(plan, l->operand_value[0], &to_offset);
+    clgrad_buffer *src = clgrad_plan_value_buffer(plan, l->operand_value[1], &from_offset);
     return clgrad_buffer_copy(dst, (size_t)to_offset * size, src, (size_t)from_offset * size, (size_t)to->count * size);
 }
 
 static clgrad_status run_clblast(const clgrad_plan *plan, const clgrad_launch *l)
 {
     int64_t a_offset, b_offset, c_offset;
-    clgrad_buffer *a = value_buffer(plan, &plan->values[l->operand_value[0]], &a_offset);
-    clgrad_buffer *b = value_buffer(plan, &plan->values[l->operand_value[1]], &b_offset);
-    clgrad_buffer *c = value_buffer(plan, &plan->values[l->root[0].place.value], &c_offset);
+    clgrad_buffer *a = clgrad_plan_value_buffer(plan, l->operand_value[0], &a_offset);
+    clgrad_buffer *b = clgrad_plan_value_buffer(plan, l->operand_value[1], &b_offset);
+    clgrad_buffer *c = clgrad_plan_value_buffer(plan, l->root[0].place.value, &c_offset);
     clgrad_matmul_desc desc = l->desc;
     desc.a_offset += a_offset, desc.b_offset += b_offset;
     return clgrad_clblast_run(plan->dev, &desc, a, b, c, c_offset + l->root[0].place.offset);
@@ -355,6 +362,8 @@ static clgrad_status run_clblast(const clgrad_plan *plan, const clgrad_launch *l
 
 clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l)
 {
+    const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
+    if (k->count > 1) return l == &plan->launches[k->first] ? clgrad_plan_kernel_run(k) : CLGRAD_OK;
     if (l->kind == CLGRAD_LAUNCH_COPY) return run_copy(plan, l);
     if (l->clblast) return run_clblast(plan, l);
     return clgrad_kernel_launch(l->kernel, l->dims, l->global, l->local, l->label);

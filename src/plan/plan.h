@@ -11,6 +11,7 @@ typedef struct clgrad_plan clgrad_plan;
 typedef enum clgrad_variant { CLGRAD_VARIANT_AUTO, CLGRAD_VARIANT_CPU, CLGRAD_VARIANT_GPU, CLGRAD_VARIANT_CLBLAST } clgrad_variant;
 
 typedef struct clgrad_plan_options {
+    bool no_merge;           /* every launch a kernel of its own */
     bool no_fusion;          /* every node its own launch (views are still folded): for tests of fusion */
     clgrad_variant reduce;   /* forced form of reductions and scans; AUTO by the device's kind */
     clgrad_variant matmul;   /* forced form of products; CLBLAST gives other bits */

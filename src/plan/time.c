@@ -31,9 +31,12 @@ static double median(timing *t, size_t column)
     return 0.5 * (t->sorted[(t->runs - 1) / 2] + t->sorted[t->runs / 2]);
 }
 
-/* A launch may enqueue several kernels (CLBlast) or none that is recorded (copies). */
+/* A launch may enqueue several kernels (CLBlast) or none that is recorded (copies). The first part of a kernel has its time. */
 static clgrad_status launch_seconds(const timing *t, size_t launch, double *seconds)
 {
+    const clgrad_launch *l = &t->plan->launches[launch];
+    *seconds = 0;
+    if (t->plan->kernels[l->kernel_number].first != launch) return CLGRAD_OK;
     *seconds = t->first[launch] < t->first[launch + 1] ? 0 : (double)NAN;
     for (size_t i = t->first[launch]; i < t->first[launch + 1]; i++) {
         double one;

@@ -1,0 +1,283 @@
+/* Launches that follow each other as parts of one kernel, for devices whose work-items have SIMD lanes of their own: there a launch
+ * costs some 2 us, and one of several groups up to 40 us when it has to wake a thread.
+ *
+ * A kernel of one group runs its parts in order, so anything may be merged that is small. In a kernel of several groups every part is
+ * cut into shares, and no group may read what another writes: parts are either independent, or cut along the same rows, and each reads
+ * only its own rows of what the others make. Launches may overtake others that they have nothing to do with. */
+
+#include "plan/cost.h"
+
+#include <stdio.h>
+
+enum { MOST_PARTS = 16, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32 };
+/* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups when the parts allow it. */
+static const double serial_us = 40, parallel_us = 15;
+
+typedef enum relation { INDEPENDENT, SAME_ROWS, CONFLICT } relation;
+
+/* A launch as a candidate. */
+typedef struct member {
+    const clgrad_access *accesses;
+    size_t num_accesses;
+    double us;        /* of one compute unit */
+    bool may_merge;
+    bool has_rows;    /* may be cut along its rows */
+    bool cut;         /* must be */
+    bool done;        /* has its kernel */
+} member;
+
+typedef struct merger {
+    clgrad_plan *plan;
+    clgrad_accesses accesses;
+    member *members; /* by launch */
+    size_t *order;   /* launches as they will follow each other */
+    size_t num_ordered, first; /* the first that has no kernel yet */
+    int64_t units;
+} merger;
+
+/* --- one launch --- */
+
+static bool is_expensive(clgrad_op op)
+{
+    const char *const expr = clgrad_op_get(op)->expr;
+    return expr && strstr(expr, "clgrad_");
+}
+
+/* Instructions weighed roughly, over the points where they run, and bytes. */
+static double estimate(const merger *m, const clgrad_launch *l, const member *of)
+{
+    const double flops_per_us = 200e3, lanes_per_us = 20e3, bytes_per_us = 50e3;
+    clgrad_dtype arithmetic;
+    double bytes = 0, work = 0;
+    for (size_t i = 0; i < of->num_accesses; i++)
+        bytes += (double)of->accesses[i].count * (double)clgrad_dtype_bytes(m->plan->values[of->accesses[i].value].dtype);
+    if (l->kind == CLGRAD_LAUNCH_MATMUL)
+        return clgrad_launch_flops(m->plan, l, &arithmetic) / flops_per_us + bytes / bytes_per_us;
+    double points = 1;
+    for (int32_t d = 0; d < l->ir.num_axes; d++) points *= l->ir.axes[d].dead ? 1 : (double)l->ir.axes[d].extent;
+    for (size_t i = 0; i < l->ir.num_instrs; i++)
+        work += l->ir.instrs[i].kind == CLGRAD_IR_MAP && is_expensive(l->ir.instrs[i].node->op) ? 15 : 1;
+    const bool scalar = l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT || l->from >= 0;
+    if (l->kind == CLGRAD_LAUNCH_SORT) points = (double)(l->sort_count * l->sort_batches);
+    return points * (work + 1) / (scalar ? lanes_per_us / 16 : lanes_per_us) + bytes / bytes_per_us;
+}
+
+static bool may_merge(const clgrad_plan *plan, const clgrad_launch *l)
+{
+    if (l->kind == CLGRAD_LAUNCH_COPY || l->ir.num_leaves == 0) return false;
+    return l->kind != CLGRAD_LAUNCH_MATMUL || (plan->options.matmul != CLGRAD_VARIANT_CLBLAST && clgrad_matmul_is_cpu(plan->dev, &l->desc, &plan->options));
+}
+
+static bool has_rows(const clgrad_launch *l)
+{
+    switch (l->kind) {
+    case CLGRAD_LAUNCH_MAP: case CLGRAD_LAUNCH_CHUNKS: return l->rows > 1;
+    case CLGRAD_LAUNCH_CHAIN: return l->rows > 1 && l->from < 0;
+    case CLGRAD_LAUNCH_MATMUL: return l->rows > 1 && l->rows == l->desc.m && l->desc.num_batch == 0;
+    default: return false;
+    }
+}
+
+static clgrad_status describe(merger *m)
+{
+    clgrad_plan *plan = m->plan;
+    for (size_t i = 0; i < plan->num_launches; i++) {
+        const size_t first = m->accesses.count;
+        CLGRAD_TRY(clgrad_launch_accesses(plan, i, &m->accesses));
+        m->members[i].num_accesses = m->accesses.count - first;
+    }
+    const clgrad_access *at = m->accesses.items;
+    for (size_t i = 0; i < plan->num_launches; i++) {
+        member *one = &m->members[i];
+        one->accesses = at;
+        at += one->num_accesses;
+        one->may_merge = may_merge(plan, &plan->launches[i]);
+        one->has_rows = one->may_merge && has_rows(&plan->launches[i]);
+        one->us = estimate(m, &plan->launches[i], one);
+    }
+    return CLGRAD_OK;
+}
+
+/* --- two launches --- */
+
+static relation relate_accesses(const merger *m, const clgrad_access *a, const clgrad_access *b, bool rows)
+{
+    const clgrad_value *values = m->plan->values;
+    if (values[a->value].memory != values[b->value].memory || (!a->write && !b->write)) return INDEPENDENT;
+    if (a->high < b->low || b->high < a->low) return INDEPENDENT;
+    if (!rows || a->step <= 0 || a->step != b->step) return CONFLICT;
+    return a->row_high - b->low < a->step && b->row_high - a->low < a->step ? SAME_ROWS : CONFLICT;
+}
+
+static relation relate(const merger *m, size_t first, size_t second)
+{
+    const member *a = &m->members[first], *b = &m->members[second];
+    const bool rows = a->has_rows && b->has_rows && m->plan->launches[first].rows == m->plan->launches[second].rows;
+    relation worst = INDEPENDENT;
+    for (size_t i = 0; i < a->num_accesses && worst != CONFLICT; i++)
+        for (size_t k = 0; k < b->num_accesses && worst != CONFLICT; k++) {
+            const relation here = relate_accesses(m, &a->accesses[i], &b->accesses[k], rows);
+            if (here > worst) worst = here;
+        }
+    return worst;
+}
+
+/* --- one kernel --- */
+
+/* The kernel that is being gathered. */
+typedef struct gathered {
+    size_t launch[MOST_PARTS];
+    size_t count, arguments;
+    double us;
+    bool apart;   /* groups may do their shares independently of each other */
+    int64_t rows; /* of the parts that are cut along them; 0: none is */
+    int64_t share_rows, shares;
+} gathered;
+
+static int64_t least_common_multiple(int64_t a, int64_t b)
+{
+    int64_t x = a, y = b;
+    while (y) {
+        const int64_t rest = x % y;
+        x = y, y = rest;
+    }
+    return a / x * b;
+}
+
+/* Shares are a multiple of ROW_UNIT rows, so that vectors of up to that many lanes never lie across two, and of the products' tiles.
+ * False when there would be too few, or when packing an operand in every share cost more than a launch saves. */
+static bool divide_rows(const merger *m, gathered *k)
+{
+    const clgrad_plan *plan = m->plan;
+    int64_t unit = ROW_UNIT, tile;
+    double us = 0, packing = 0;
+    for (size_t p = 0; p < k->count; p++) {
+        const size_t i = k->launch[p];
+        if (!m->members[i].cut) continue;
+        us += m->members[i].us;
+        if (plan->launches[i].kind != CLGRAD_LAUNCH_MATMUL) continue;
+        packing += clgrad_matmul_share_cost(plan->dev, &plan->launches[i].desc, &plan->options, &tile);
+        unit = least_common_multiple(unit, tile);
+    }
+    const int64_t most = m->units * SHARES_PER_UNIT, wanted = (k->rows + most - 1) / most;
+    k->share_rows = (wanted + unit - 1) / unit * unit;
+    k->shares = k->rows / k->share_rows; /* the last takes the rest */
+    return k->shares >= m->units && packing * (double)k->shares <= 0.15 * us;
+}
+
+/* Cuts along rows what the next launch needs so; false: some group would read what another writes. */
+static bool stay_apart(merger *m, gathered *k, size_t next)
+{
+    const int64_t rows = m->plan->launches[next].rows;
+    for (size_t p = 0; p < k->count - 1; p++) {
+        const size_t i = k->launch[p];
+        const relation how = relate(m, i, next);
+        if (how == CONFLICT || (how == SAME_ROWS && k->rows && k->rows != rows)) return false;
+        if (how != SAME_ROWS) continue;
+        k->rows = rows;
+        m->members[i].cut = m->members[next].cut = true;
+    }
+    return k->rows == 0 || divide_rows(m, k);
+}
+
+/* Does the next launch join? A kernel that only one group can do takes what is small, when asked to be `serial`. */
+static bool take(merger *m, gathered *k, size_t next, bool serial)
+{
+    const size_t arguments = m->plan->launches[next].ir.num_leaves + 2;
+    bool was_cut[MOST_PARTS];
+    if (!m->members[next].may_merge || k->count == MOST_PARTS || k->arguments + arguments > MOST_ARGUMENTS) return false;
+    for (size_t i = 0; i < k->count; i++) was_cut[i] = m->members[k->launch[i]].cut;
+    gathered more = *k;
+    more.launch[more.count++] = next;
+    more.arguments += arguments;
+    more.us += m->members[next].us;
+    more.apart = k->apart && stay_apart(m, &more, next);
+    if (!more.apart && (!serial || more.us > serial_us || (k->apart && k->us > parallel_us))) {
+        for (size_t i = 0; i < k->count; i++) m->members[k->launch[i]].cut = was_cut[i];
+        m->members[next].cut = false;
+        return false;
+    }
+    *k = more;
+    return true;
+}
+
+static clgrad_status close_kernel(merger *m, const gathered *k)
+{
+    clgrad_plan *plan = m->plan;
+    CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->kernels, &plan->kernel_capacity, plan->num_kernels + 1, sizeof *plan->kernels));
+    clgrad_plan_kernel *kernel = &plan->kernels[plan->num_kernels];
+    *kernel = (clgrad_plan_kernel){ .first = m->num_ordered, .count = k->count, .groups = k->us <= parallel_us || !k->apart ? 1 : 0 };
+    for (size_t i = 0; i < k->count; i++) {
+        clgrad_launch *l = &plan->launches[k->launch[i]];
+        const bool cut = kernel->groups != 1 && m->members[k->launch[i]].cut;
+        l->kernel_number = (int32_t)plan->num_kernels;
+        l->share_rows = cut ? k->share_rows : 0;
+        l->shares = cut ? k->shares : 0;
+        if (k->count > 1) snprintf(l->function, sizeof l->function, "part%u", (unsigned)(i % MOST_PARTS));
+        m->order[m->num_ordered++] = k->launch[i];
+    }
+    plan->num_kernels++;
+    return CLGRAD_OK;
+}
+
+/* Has a launch nothing to do with those before it that have no kernel yet? */
+static bool is_ready(const merger *m, size_t launch)
+{
+    for (size_t i = m->first; i < launch; i++)
+        if (!m->members[i].done && (!m->members[i].may_merge || relate(m, i, launch) != INDEPENDENT)) return false;
+    return true;
+}
+
+static clgrad_status gather_kernel(merger *m)
+{
+    const size_t count = m->plan->num_launches, end = m->first + LOOK_AHEAD < count ? m->first + LOOK_AHEAD : count;
+    const size_t first = m->first;
+    gathered k = { .launch = { first }, .count = 1, .arguments = m->plan->launches[first].ir.num_leaves + 2, .us = m->members[first].us,
+                   .apart = true };
+    m->members[first].done = true;
+    for (int serial = 0; serial < 2 && m->members[first].may_merge; serial++)
+        for (size_t i = first + 1; i < end; i++)
+            if (!m->members[i].done && is_ready(m, i) && take(m, &k, i, serial)) m->members[i].done = true;
+    while (m->first < count && m->members[m->first].done) m->first++;
+    return close_kernel(m, &k);
+}
+
+static clgrad_status put_in_order(merger *m)
+{
+    clgrad_plan *plan = m->plan;
+    clgrad_launch *launches = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *launches);
+    if (!launches) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < plan->num_launches; i++) launches[i] = plan->launches[m->order[i]];
+    memcpy(plan->launches, launches, plan->num_launches * sizeof *launches);
+    clgrad_free(plan->ctx, launches);
+    return CLGRAD_OK;
+}
+
+static bool merges(const clgrad_plan *plan)
+{
+    const clgrad_device_info *info = clgrad_device_get_info(plan->dev);
+    const clgrad_plan_options *o = &plan->options;
+    return !o->no_fusion && !o->no_merge && !o->work_group && o->reduce != CLGRAD_VARIANT_GPU && info->kind == CLGRAD_DEVICE_CPU &&
+           info->float_width > 1 && !strstr(info->quirks, "short-loops");
+}
+
+static clgrad_status merge(merger *m)
+{
+    clgrad_plan *plan = m->plan;
+    plan->num_kernels = 0;
+    if (merges(plan)) CLGRAD_TRY(describe(m));
+    while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
+    return put_in_order(m);
+}
+
+clgrad_status clgrad_plan_merge(clgrad_plan *plan)
+{
+    merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units };
+    m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
+    m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);
+    const clgrad_status st = m.members && m.order ? merge(&m) : CLGRAD_E_MEMORY;
+    clgrad_free(plan->ctx, m.accesses.items);
+    clgrad_free(plan->ctx, m.order);
+    clgrad_free(plan->ctx, m.members);
+    return st;
+}

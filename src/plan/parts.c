@@ -1,0 +1,224 @@
+/* Several launches as the parts of one kernel: its text, its numbers, its arguments.
+ *
+ * Every part is a function of the numbers it reads from device memory, of a share's number, and of its buffers. Group g of G does the
+ * shares g, g + G, .. of each part in turn; parts that are not cut along common rows begin at another group each, for balance. */
+
+#include "plan/launch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4 }; /* shares, first group; for a product also shares along columns and rows */
+
+static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL; }
+
+static int64_t num_shares(const clgrad_launch *l)
+{
+    return is_product(l) ? (int64_t)(l->global[0] * l->global[1] * l->global[2]) : (int64_t)l->global[0];
+}
+
+static size_t num_words(const clgrad_launch *l)
+{
+    return (is_product(l) ? PRODUCT_HEAD + l->matmul.params_bytes / sizeof(int64_t) : HEAD) + l->ir.num_params;
+}
+
+/* --- text --- */
+
+static clgrad_status add_argument(clgrad_plan *plan, clgrad_plan_kernel *k, int32_t value)
+{
+    for (size_t i = 0; i < k->num_values; i++)
+        if (k->values[i] == value) return CLGRAD_OK;
+    CLGRAD_TRY(clgrad_reserve(plan->ctx, &k->values, &k->value_capacity, k->num_values + 1, sizeof *k->values));
+    k->values[k->num_values++] = value;
+    return CLGRAD_OK;
+}
+
+static clgrad_status find_arguments(clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        const clgrad_launch *l = &plan->launches[i];
+        for (size_t a = 0; a < l->ir.num_leaves; a++) CLGRAD_TRY(add_argument(plan, k, l->ir.leaves[a].value));
+        for (int a = 0; a < 2 && is_product(l); a++) CLGRAD_TRY(add_argument(plan, k, l->operand_value[a]));
+    }
+    k->bound = clgrad_alloc(plan->ctx, k->num_values, sizeof(clgrad_buffer *));
+    return k->bound ? CLGRAD_OK : CLGRAD_E_MEMORY;
+}
+
+static void print_argument(const clgrad_plan_kernel *k, int32_t value, clgrad_dtype dtype, bool written, clgrad_text *out)
+{
+    for (size_t i = 0; i < k->num_values; i++)
+        if (k->values[i] == value)
+            clgrad_text_append(out, ", (global %s%s *)a%zu", written ? "" : "const ", clgrad_storage_type(dtype), i);
+}
+
+static void print_call(const clgrad_plan_kernel *k, const clgrad_launch *l, size_t word, clgrad_text *out)
+{
+    clgrad_text_append(out, "    for (long t = (group + k[%zu]) %% groups; t < k[%zu]; t += groups)\n        %s(", word + 1, word, l->function);
+    if (is_product(l)) {
+        clgrad_text_append(out, "k + %zu, t %% k[%zu], t / k[%zu] %% k[%zu], t / k[%zu] / k[%zu], (local %s *)scratch",
+                           word + PRODUCT_HEAD, word + 2, word + 2, word + 3, word + 2, word + 3, l->matmul.vector);
+        print_argument(k, l->operand_value[0], l->desc.a_dtype, false, out);
+        print_argument(k, l->operand_value[1], l->desc.b_dtype, false, out);
+    } else {
+        clgrad_text_append(out, "k + %zu, t", word + HEAD);
+    }
+    for (size_t i = 0; i < l->ir.num_leaves; i++)
+        print_argument(k, l->ir.leaves[i].value, l->ir.leaves[i].dtype, l->ir.leaves[i].written, out);
+    clgrad_text_append(out, ");\n");
+}
+
+static void print_kernel(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
+{
+    size_t word = 0, bytes = 0;
+    clgrad_text_append(out, "kernel __attribute__((reqd_work_group_size(1, 1, 1))) void fused(global const long *k");
+    for (size_t i = 0; i < k->num_values; i++) clgrad_text_append(out, ", global char *a%zu", i);
+    clgrad_text_append(out, ")\n{\n    const long group = get_group_id(0), groups = get_num_groups(0);\n");
+    for (size_t i = k->first; i < k->first + k->count; i++)
+        if (plan->launches[i].matmul.local_bytes > bytes) bytes = plan->launches[i].matmul.local_bytes;
+    if (bytes > 0) clgrad_text_append(out, "    local ulong8 scratch[%zu];\n", (bytes + 63) / 64);
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        print_call(k, &plan->launches[i], word, out);
+        word += num_words(&plan->launches[i]);
+    }
+    clgrad_text_append(out, "}\n");
+}
+
+/* --- the kernel --- */
+
+static clgrad_status build(clgrad_plan *plan, clgrad_plan_kernel *k, clgrad_kernel_part *parts)
+{
+    clgrad_text preamble = { .ctx = plan->ctx }, closing = { .ctx = plan->ctx };
+    clgrad_ir_helpers helpers = { 0 };
+    for (size_t i = 0; i < k->count; i++) {
+        const clgrad_launch *l = &plan->launches[k->first + i];
+        parts[i] = (clgrad_kernel_part){ .preamble = l->program.preamble, .file = l->program.file, .walk = l->program.walk };
+        clgrad_ir_add_helpers(&helpers, &l->ir, l->width);
+    }
+    clgrad_ir_print_helpers(&helpers, &preamble);
+    print_kernel(plan, k, &closing);
+    const clgrad_kernel_source source = { .file = "fused", .preamble = preamble.data, .name = "fused", .with_math = clgrad_ir_need_math(&helpers),
+                                          .parts = parts, .num_parts = k->count, .closing = closing.data };
+    const clgrad_status st = preamble.failed || closing.failed ? CLGRAD_E_MEMORY : clgrad_kernel_create(plan->dev, &source, &k->kernel);
+    clgrad_text_release(&preamble);
+    clgrad_text_release(&closing);
+    return st;
+}
+
+static void count_groups(const clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    const int64_t limit = (int64_t)clgrad_device_get_info(plan->dev)->compute_units * GROUPS_PER_UNIT;
+    int64_t cut = 1, most = 1;
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        const clgrad_launch *l = &plan->launches[i];
+        if (l->shares > cut) cut = l->shares;
+        if (num_shares(l) > most) most = num_shares(l);
+    }
+    if (most > limit) most = limit;
+    if (k->groups != 1) k->groups = most > cut ? most : cut;
+}
+
+clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    if (k->count == 1) return clgrad_launch_emit(plan, &plan->launches[k->first]);
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        CLGRAD_TRY(clgrad_launch_write(plan, &plan->launches[i]));
+        k->num_words += num_words(&plan->launches[i]);
+    }
+    CLGRAD_TRY(find_arguments(plan, k));
+    count_groups(plan, k);
+    k->words = clgrad_alloc(plan->ctx, k->num_words, sizeof *k->words);
+    clgrad_kernel_part *parts = clgrad_alloc(plan->ctx, k->count, sizeof *parts);
+    clgrad_status st = k->words && parts ? build(plan, k, parts) : CLGRAD_E_MEMORY;
+    clgrad_free(plan->ctx, parts);
+    if (st == CLGRAD_OK) st = clgrad_buffer_create(plan->dev, k->num_words * sizeof *k->words, &k->numbers);
+    if (st == CLGRAD_OK) st = clgrad_kernel_set_buffer(k->kernel, 0, k->numbers);
+    snprintf(k->label, sizeof k->label, "fused %zu", k->count);
+    return st;
+}
+
+void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    clgrad_kernel_release(&k->kernel);
+    clgrad_buffer_release(&k->numbers);
+    clgrad_free(plan->ctx, k->words);
+    clgrad_free(plan->ctx, k->values);
+    clgrad_free(plan->ctx, k->bound);
+}
+
+/* --- binding --- */
+
+static clgrad_status place_operands(clgrad_plan *plan, clgrad_launch *l)
+{
+    int64_t offset[2];
+    for (int i = 0; i < 2; i++) clgrad_plan_value_buffer(plan, l->operand_value[i], &offset[i]);
+    if (offset[0] == l->operand_offset[0] && offset[1] == l->operand_offset[1]) return CLGRAD_OK;
+    clgrad_matmul_desc desc = l->desc;
+    desc.a_offset += offset[0], desc.b_offset += offset[1];
+    clgrad_matmul_launch fresh;
+    CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &desc, &plan->options, &fresh));
+    memcpy(l->matmul.params, fresh.params, fresh.params_bytes);
+    memcpy(l->operand_offset, offset, sizeof offset);
+    clgrad_matmul_launch_release(plan->ctx, &fresh);
+    return CLGRAD_OK;
+}
+
+/* A launch's numbers at *word, which is moved behind them; *changed when any is new. */
+static clgrad_status fill_words(clgrad_plan *plan, clgrad_launch *l, int64_t groups, int64_t first_group, int64_t *word)
+{
+    int64_t *at = word;
+    *at++ = num_shares(l);
+    *at++ = l->shares ? 0 : (groups - first_group % groups) % groups;
+    if (is_product(l)) {
+        CLGRAD_TRY(place_operands(plan, l));
+        *at++ = (int64_t)l->global[0];
+        *at++ = (int64_t)l->global[1];
+        memcpy(at, l->matmul.params, l->matmul.params_bytes);
+        at += l->matmul.params_bytes / sizeof *at;
+    }
+    for (size_t i = 0; i < l->ir.num_leaves; i++)
+        clgrad_plan_value_buffer(plan, l->ir.leaves[i].value, &l->ir.params[l->ir.leaves[i].offset_slot]);
+    memcpy(at, l->ir.params, l->ir.num_params * sizeof *at);
+    return CLGRAD_OK;
+}
+
+static clgrad_status fill_numbers(clgrad_plan *plan, clgrad_plan_kernel *k, int64_t *words)
+{
+    int64_t first_group = 0;
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        clgrad_launch *l = &plan->launches[i];
+        CLGRAD_TRY(fill_words(plan, l, k->groups, first_group, words));
+        words += num_words(l);
+        if (!l->shares) first_group += num_shares(l);
+    }
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    const size_t bytes = k->num_words * sizeof *k->words;
+    int64_t offset;
+    for (size_t i = 0; i < k->num_values; i++) {
+        clgrad_buffer *buffer = clgrad_plan_value_buffer(plan, k->values[i], &offset);
+        if (k->bound[i] == buffer) continue;
+        CLGRAD_TRY(clgrad_kernel_set_buffer(k->kernel, 1 + (uint32_t)i, buffer));
+        k->bound[i] = buffer;
+    }
+    int64_t *words = clgrad_alloc(plan->ctx, k->num_words, sizeof *words);
+    if (!words) return CLGRAD_E_MEMORY;
+    clgrad_status st = fill_numbers(plan, k, words);
+    const bool same = k->numbers_set && memcmp(words, k->words, bytes) == 0;
+    if (st == CLGRAD_OK && !same) {
+        k->numbers_set = false;
+        memcpy(k->words, words, bytes);
+        st = clgrad_buffer_write(k->numbers, 0, k->words, bytes);
+        k->numbers_set = st == CLGRAD_OK;
+    }
+    clgrad_free(plan->ctx, words);
+    return st;
+}
+
+clgrad_status clgrad_plan_kernel_run(const clgrad_plan_kernel *k)
+{
+    const size_t global[3] = { (size_t)k->groups, 1, 1 }, local[3] = { 1, 1, 1 };
+    return clgrad_kernel_launch(k->kernel, 1, global, local, k->label);
+}
