@@ -39,6 +39,7 @@ static clgrad_status store_roots(clgrad_plan *plan, clgrad_launch *l, const int3
 {
     for (size_t i = 0; i < l->num_roots; i++) {
         const clgrad_op_node *n = clgrad_at(plan->work, l->root[i].node);
+        if (plan->unread[l->root[i].node]) continue;
         if (!clgrad_ir_store(&l->ir, reg[i], n->dtype, &l->root[i].place, view, n->shape.rank)) break;
     }
     return l->ir.status;
@@ -391,6 +392,33 @@ static clgrad_status force(clgrad_plan *plan, const clgrad_launch *l)
                        clgrad_op_get(clgrad_at(plan->work, l->root[0].node)->op)->name);
 }
 
+static bool is_read(const clgrad_plan *plan, int32_t value)
+{
+    for (size_t i = 0; i < plan->num_launches; i++) {
+        const clgrad_launch *l = &plan->launches[i];
+        if (l->kind == CLGRAD_LAUNCH_MATMUL && (l->operand_value[0] == value || l->operand_value[1] == value)) return true;
+        for (size_t k = 0; k < l->ir.num_leaves; k++)
+            if (l->ir.leaves[k].value == value && (l->ir.leaves[k].read || l->kind == CLGRAD_LAUNCH_SORT)) return true;
+    }
+    return false;
+}
+
+/* Results among several of a launch that no other launch reads. True when there are new ones. */
+static bool find_unread(clgrad_plan *plan)
+{
+    bool found = false;
+    for (size_t i = 0; i < plan->num_launches; i++) {
+        const clgrad_launch *l = &plan->launches[i];
+        for (size_t k = 0; k < l->num_inside && l->num_roots > 1; k++) {
+            const int32_t value = plan->places[l->inside[k]].value;
+            if (plan->unread[l->inside[k]] || plan->values[value].kind != CLGRAD_VALUE_SCRATCH || is_read(plan, value)) continue;
+            plan->unread[l->inside[k]] = 1;
+            found = true;
+        }
+    }
+    return found;
+}
+
 clgrad_status clgrad_plan_build(clgrad_plan *plan, bool *again)
 {
     const size_t limit = clgrad_device_get_info(plan->dev)->max_parameter_bytes;
@@ -402,7 +430,9 @@ clgrad_status clgrad_plan_build(clgrad_plan *plan, bool *again)
         if (!l->ir.refused && l->ir.num_instrs > 0 && bytes > (limit < 1024 ? 1024 : limit)) l->ir.refused = true;
         if (!l->ir.refused) continue;
         *again = true;
+        memset(plan->unread, 0, plan->work->num_nodes);
         return force(plan, l);
     }
+    *again = find_unread(plan);
     return CLGRAD_OK;
 }

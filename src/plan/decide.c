@@ -93,9 +93,12 @@ static clgrad_status store_operands(decider *d, clgrad_node n)
         d->plan->forced[node->in[1]] = 1;
         store(d, node->in[1]);
     }
-    /* Parts of a concatenation are computed straight into their slices. */
-    for (size_t i = 0; node->op == CLGRAD_OP_CONCAT && i < node->num_in; i++)
-        if (family_of(d->g, node->in[i]) == CLGRAD_MAP || family_of(d->g, node->in[i]) == CLGRAD_GATHER) store(d, node->in[i]);
+    /* Parts of a concatenation are computed straight into their slices, under whatever shape. */
+    for (size_t i = 0; node->op == CLGRAD_OP_CONCAT && i < node->num_in; i++) {
+        clgrad_node part = node->in[i];
+        while (clgrad_at(d->g, part)->op == CLGRAD_OP_RESHAPE) part = clgrad_at(d->g, part)->in[0];
+        if (family_of(d->g, part) == CLGRAD_MAP || family_of(d->g, part) == CLGRAD_GATHER) store(d, part);
+    }
     return CLGRAD_OK;
 }
 

@@ -133,6 +133,7 @@ struct clgrad_plan {
     clgrad_place *places;
     int32_t *made, *last_read;               /* by node: launch that stores it, the last map that reads it; -1 */
     uint8_t *alone;                          /* by node: may not share a launch */
+    uint8_t *unread;                         /* by node: only its own launch uses it, so that it need not be stored */
     clgrad_copy *copies;                     /* stored nodes that go to a second place */
     size_t num_copies, copy_capacity;
 
