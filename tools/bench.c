@@ -80,9 +80,10 @@ static json_t *new_file(const bench_options *o)
     char started[32];
     const time_t now = time(NULL);
     strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
-    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:f, s:{s:s, s:s?, s:b}, s:o, s:[]}", "format", "clgrad-bench", "format_version", 1,
-                     "tool", "name", "clgrad", "version", clgrad_version(), "started", started, "seconds", 0.0, "options", "filter",
-                     o->filter ? o->filter : "*", "mnist", o->mnist, "quick", o->quick, "host", host_json(), "runs");
+    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:f, s:{s:s, s:s?, s:b}, s:o, s:[]}", "format", "clgrad-bench",
+                     "format_version", 1, "tool", "name", "clgrad", "version", clgrad_version(), "started", started, "seconds",
+                     0.0, "options", "filter", o->filter ? o->filter : "*", "mnist", o->mnist, "quick", o->quick, "host",
+                     host_json(), "runs");
 }
 
 /* Did every row that was timed or checked come out as it should? Skipped and unsupported rows are no failure. */
@@ -91,12 +92,12 @@ static int verdict(const json_t *file)
     int code = EXIT_DONE;
     size_t i, r;
     json_t *run, *row;
-    json_array_foreach(json_object_get(file, "runs"), i, run)
-        json_array_foreach(json_object_get(run, "results"), r, row) {
-            const char *status = json_string_value(json_object_get(row, "status"));
-            if (strcmp(status, "failed-check") == 0 || strcmp(status, "above-roof") == 0) return EXIT_CHECK_FAILED;
-            if (strcmp(status, "error") == 0) code = EXIT_RUN_FAILED;
-        }
+    json_array_foreach(json_object_get(file, "runs"), i, run) json_array_foreach(json_object_get(run, "results"), r, row)
+    {
+        const char *status = json_string_value(json_object_get(row, "status"));
+        if (strcmp(status, "failed-check") == 0 || strcmp(status, "above-roof") == 0) return EXIT_CHECK_FAILED;
+        if (strcmp(status, "error") == 0) code = EXIT_RUN_FAILED;
+    }
     return code;
 }
 
@@ -153,10 +154,12 @@ int command_bench(int argc, char **argv)
         { "quick", 'q', NULL, "a few short samples, to see that rows run; the figures mean little" },
         { "spoil", 's', NULL, "negative control: every check fails, so no row may be timed" },
     };
-    static const option_set set = { "bench", "bench [OPTIONS]\n       clgrad bench compare A.json B.json... [--fail-above PERCENT]",
-                                    "Measure a device: its roofs, and rows of work held against the reference before they are timed and shown as\n"
-                                    "shares of the roof of their own access pattern. Without options under two minutes.",
-                                    options, sizeof options / sizeof *options };
+    static const option_set set = {
+        "bench", "bench [OPTIONS]\n       clgrad bench compare A.json B.json... [--fail-above PERCENT]",
+        "Measure a device: its roofs, and rows of work held against the reference before they are timed and shown as\n"
+        "shares of the roof of their own access pattern. Without options under two minutes.",
+        options, sizeof options / sizeof *options
+    };
     bench_options o = { .device = NULL };
     int first;
     bool helped;

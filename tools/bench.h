@@ -19,18 +19,18 @@ typedef struct bench_case {
     clgrad_function *function;
     clgrad_operator *op;
     clgrad_optimizer *optimizer;
-    clgrad_array *in;                /* host values of the graph's inputs; num_in of them */
-    clgrad_tensor **tensors, **out;  /* the same on the device, and the results */
+    clgrad_array *in;               /* host values of the graph's inputs; num_in of them */
+    clgrad_tensor **tensors, **out; /* the same on the device, and the results */
     size_t num_in, num_out;
-    size_t num_parameters;           /* the first inputs */
-    void *own;                       /* what only the family knows; it frees it */
+    size_t num_parameters; /* the first inputs */
+    void *own;             /* what only the family knows; it frees it */
     /* What the family finds out. */
     double bytes, flops;
     clgrad_roof_kind roof;
-    uint64_t working_set;            /* for roofs of memory */
-    clgrad_deviation worst;          /* against the reference */
+    uint64_t working_set;   /* for roofs of memory */
+    clgrad_deviation worst; /* against the reference */
     double tolerance_l2, tolerance_max;
-    int deterministic;               /* 1, 0, or -1 where it was not asked */
+    int deterministic;                /* 1, 0, or -1 where it was not asked */
     uint64_t peak_bytes, least_bytes; /* device memory of a training step; 0: not measured */
     char remark[160];
 } bench_case;
@@ -41,14 +41,14 @@ typedef struct bench_family {
     clgrad_status (*open)(bench_case *c);
     clgrad_status (*verify)(bench_case *c);
     clgrad_status (*run)(void *c);
-    void (*close)(bench_case *c); /* `own` only; NULL for nothing */
+    void (*close)(bench_case *c);      /* `own` only; NULL for nothing */
     json_t *(*measure)(bench_case *c); /* NULL: time `run`; else samples as a JSON array of nanoseconds, NULL on failure */
 } bench_family;
 
 struct bench_row {
     const char *id, *what;
     const bench_family *family;
-    int64_t m, n, k;           /* products; elements in n */
+    int64_t m, n, k; /* products; elements in n */
     bool trans_a, trans_b;
     const char *layers, *activation, *rule; /* networks and updates */
     int64_t batch;
@@ -56,7 +56,8 @@ struct bench_row {
 
 extern const bench_row bench_rows[];
 extern const size_t bench_num_rows;
-extern const bench_family bench_matmul, bench_map, bench_reduce, bench_grad, bench_hvp, bench_gnvp, bench_update, bench_step, bench_epoch;
+extern const bench_family bench_matmul, bench_map, bench_reduce, bench_grad, bench_hvp, bench_gnvp, bench_update, bench_step,
+    bench_epoch;
 
 /* --- the run of all rows on one device --- */
 
@@ -94,7 +95,8 @@ void bench_labels(clgrad_array *array, uint64_t seed, int32_t classes);
 /* Tensors for all of c->in; room for num_out results, which the first call makes. */
 clgrad_status bench_upload(bench_case *c, size_t num_out);
 /* The reference over c->in of a graph, its outputs from `first` on held against the tensors. */
-clgrad_status bench_hold_against(bench_case *c, const clgrad_graph *reference, size_t first, clgrad_tensor *const *got, size_t count);
+clgrad_status bench_hold_against(bench_case *c, const clgrad_graph *reference, size_t first, clgrad_tensor *const *got,
+                                 size_t count);
 /* Worst of what was there and `got` against `want`. */
 clgrad_status bench_deviate(bench_case *c, const clgrad_array *got, const clgrad_array *want);
 /* Run twice more; are the bits of c->out those of before? */

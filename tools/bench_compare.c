@@ -34,8 +34,7 @@ static const json_t *find_row(const json_t *run, const char *id)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(json_object_get(run, "results"), i, row)
-        if (strcmp(text_of(row, "id"), id) == 0) return row;
+    json_array_foreach(json_object_get(run, "results"), i, row) if (strcmp(text_of(row, "id"), id) == 0) return row;
     return NULL;
 }
 
@@ -49,7 +48,8 @@ static bool is_timed(const json_t *row)
 static bool same_device(const json_t *a, const json_t *b)
 {
     const json_t *x = json_object_get(a, "device"), *y = json_object_get(b, "device");
-    return strcmp(text_of(x, "device"), text_of(y, "device")) == 0 && strcmp(text_of(x, "platform"), text_of(y, "platform")) == 0;
+    return strcmp(text_of(x, "device"), text_of(y, "device")) == 0 &&
+           strcmp(text_of(x, "platform"), text_of(y, "platform")) == 0;
 }
 
 /* The first file's run of the same device, or its first run. */
@@ -57,8 +57,7 @@ static const json_t *base_of(const json_t *first, const json_t *run)
 {
     size_t i;
     json_t *candidate;
-    json_array_foreach(json_object_get(first, "runs"), i, candidate)
-        if (same_device(candidate, run)) return candidate;
+    json_array_foreach(json_object_get(first, "runs"), i, candidate) if (same_device(candidate, run)) return candidate;
     return json_array_get(json_object_get(first, "runs"), 0);
 }
 
@@ -66,9 +65,12 @@ static void add_columns(comparison *c, const char *path, const json_t *file, con
 {
     size_t i;
     json_t *run;
-    json_array_foreach(json_object_get(file, "runs"), i, run) {
+    json_array_foreach(json_object_get(file, "runs"), i, run)
+    {
         if (c->num_columns == MOST_COLUMNS) return;
-        c->columns[c->num_columns] = (column){ path, run, file == first ? (i ? json_array_get(json_object_get(first, "runs"), 0) : NULL) : base_of(first, run) };
+        c->columns[c->num_columns] =
+            (column){ path, run,
+                      file == first ? (i ? json_array_get(json_object_get(first, "runs"), 0) : NULL) : base_of(first, run) };
         c->num_columns++;
     }
 }
@@ -77,8 +79,8 @@ static void print_columns(const comparison *c)
 {
     for (size_t i = 0; i < c->num_columns; i++) {
         const json_t *device = json_object_get(c->columns[i].run, "device");
-        printf("%c  %s: %s, %s, driver %s\n", (int)('A' + i % 26), c->columns[i].path, text_of(device, "device"), text_of(device, "platform"),
-               text_of(device, "driver"));
+        printf("%c  %s: %s, %s, driver %s\n", (int)('A' + i % 26), c->columns[i].path, text_of(device, "device"),
+               text_of(device, "platform"), text_of(device, "driver"));
     }
     putchar('\n');
 }
@@ -116,7 +118,8 @@ static const char *judge(comparison *c, const clgrad_comparison *x)
 static void print_lonely(comparison *c, size_t i, const json_t *a, const json_t *b)
 {
     const char letter = (char)('A' + i % 26), *status = b ? text_of(b, "status") : "not in this file";
-    const bool broken = is_timed(a) && (strcmp(status, "failed-check") == 0 || strcmp(status, "error") == 0 || strcmp(status, "above-roof") == 0);
+    const bool broken = is_timed(a) && (strcmp(status, "failed-check") == 0 || strcmp(status, "error") == 0 ||
+                                        strcmp(status, "above-roof") == 0);
     if (broken) {
         printf("  %c: REGRESSION: %s, %s\n", letter, status, text_of(b, "reason"));
         if (isfinite(c->fail_above)) c->regressions++;
@@ -157,7 +160,8 @@ static clgrad_status print_rows(comparison *c)
     for (size_t i = 0; i < c->num_columns; i++) {
         size_t r;
         json_t *row;
-        json_array_foreach(json_object_get(c->columns[i].run, "results"), r, row) {
+        json_array_foreach(json_object_get(c->columns[i].run, "results"), r, row)
+        {
             const char *id = text_of(row, "id");
             if (strcmp(text_of(row, "group"), "roof") == 0 || in_columns_before(c, i, id)) continue;
             printf("%s\n", id);
@@ -179,7 +183,8 @@ static int take(void *user, const command_option *option, const char *value)
     (void)option;
     errno = 0;
     const double percent = strtod(value, &end);
-    if (end == value || (*end && strcmp(end, "%") != 0) || errno || !(percent >= 0)) return report_usage("bench compare", "--fail-above %s is no percentage", value);
+    if (end == value || (*end && strcmp(end, "%") != 0) || errno || !(percent >= 0))
+        return report_usage("bench compare", "--fail-above %s is no percentage", value);
     c->fail_above = percent / 100;
     return EXIT_DONE;
 }
@@ -203,12 +208,15 @@ static int compare(comparison *c, json_t **files, char **paths, size_t count)
 int bench_compare(int argc, char **argv)
 {
     static const command_option options[] = {
-        { "fail-above", 'f', "PERCENT", "exit code 5 where a row takes more than so much longer, and its samples differ (rank test, p < 0.01)" },
+        { "fail-above", 'f', "PERCENT",
+          "exit code 5 where a row takes more than so much longer, and its samples differ (rank test, p < 0.01)" },
     };
-    static const option_set set = { "bench compare", "bench compare A.json B.json... [--fail-above PERCENT]",
-                                    "Hold the rows of result files against those of the first: ratio of the medians, its 95% interval, and the rank\n"
-                                    "test over all samples. Runs of the same device are held against each other.",
-                                    options, sizeof options / sizeof *options };
+    static const option_set set = {
+        "bench compare", "bench compare A.json B.json... [--fail-above PERCENT]",
+        "Hold the rows of result files against those of the first: ratio of the medians, its 95% interval, and the rank\n"
+        "test over all samples. Runs of the same device are held against each other.",
+        options, sizeof options / sizeof *options
+    };
     comparison c = { .fail_above = INFINITY };
     int first;
     bool helped;

@@ -69,7 +69,9 @@ static clgrad_status verify_hvp(bench_case *c)
     all_parameters(c, wrt);
     clgrad_status status = run_hvp(c);
     if (!status) status = clgrad_hessian_vector(c->graph, 0, c->num_parameters, wrt, &products);
-    if (!status) status = bench_hold_against(c, products, clgrad_graph_num_outputs(products) - c->num_parameters, c->out, c->num_parameters);
+    if (!status)
+        status =
+            bench_hold_against(c, products, clgrad_graph_num_outputs(products) - c->num_parameters, c->out, c->num_parameters);
     clgrad_graph_release(&products);
     return status ? status : bench_repeat(c);
 }
@@ -101,7 +103,8 @@ static clgrad_status join(bench_case *c, const clgrad_graph *tangent, const clgr
     for (size_t i = 0; i <= p; i++) jvp_in[i] = in[i];
     for (size_t i = 0; i < p; i++) jvp_in[p + 1 + i] = in[p + 2 + i];
     clgrad_status status = clgrad_graph_inline(g, tangent, jvp_in, part); /* z, dz */
-    if (!status) status = clgrad_graph_inline(g, curvature, (clgrad_node[]){ part[0], in[p + 1], part[1] }, out); /* gradient, H dz */
+    if (!status)
+        status = clgrad_graph_inline(g, curvature, (clgrad_node[]){ part[0], in[p + 1], part[1] }, out); /* gradient, H dz */
     jvp_in[p + 1] = out[1];
     if (!status) status = clgrad_graph_inline(g, back, jvp_in, out); /* z, products */
     for (size_t i = 0; !status && i < p; i++) {

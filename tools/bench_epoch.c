@@ -44,13 +44,15 @@ static bool write_set(const char *directory, const char *set, int32_t samples)
     char images[64], labels[64];
     snprintf(images, sizeof images, "%s-images-idx3-ubyte", set);
     snprintf(labels, sizeof labels, "%s-labels-idx1-ubyte", set);
-    return write_idx(directory, images, (int32_t[]){ samples, 28, 28 }, 3, 256) && write_idx(directory, labels, (int32_t[]){ samples }, 1, CLASSES);
+    return write_idx(directory, images, (int32_t[]){ samples, 28, 28 }, 3, 256) &&
+           write_idx(directory, labels, (int32_t[]){ samples }, 1, CLASSES);
 }
 
 static clgrad_status make_noise(bench_case *c, epochs *e, int32_t samples)
 {
     if (!e->directory) e->directory = make_directory();
-    if (e->directory && write_set(e->directory, "train", samples) && write_set(e->directory, "t10k", (int32_t)c->row->batch)) return CLGRAD_OK;
+    if (e->directory && write_set(e->directory, "train", samples) && write_set(e->directory, "t10k", (int32_t)c->row->batch))
+        return CLGRAD_OK;
     snprintf(c->remark, sizeof c->remark, "no room for the noise it runs on in %s", e->directory ? e->directory : "TMPDIR");
     return CLGRAD_E_FILE;
 }
@@ -65,8 +67,12 @@ static clgrad_status configure(bench_case *c, const char *data, int64_t passes, 
     snprintf(number, sizeof number, "%lld", (long long)passes);
     char batch[32];
     snprintf(batch, sizeof batch, "%lld", (long long)c->row->batch);
-    const char *const values[][2] = { { "data.path", data },        { "model.layers", c->row->layers }, { "model.activation", c->row->activation },
-                                      { "optimizer.name", c->row->rule }, { "train.batch", batch },     { "train.epochs", number },
+    const char *const values[][2] = { { "data.path", data },
+                                      { "model.layers", c->row->layers },
+                                      { "model.activation", c->row->activation },
+                                      { "optimizer.name", c->row->rule },
+                                      { "train.batch", batch },
+                                      { "train.epochs", number },
                                       { "save", save } };
     for (size_t i = 0; !status && i < sizeof values / sizeof *values; i++)
         status = clgrad_config_set(*out, values[i][0], values[i][1], "bench");
@@ -95,7 +101,8 @@ static clgrad_status open_epoch(bench_case *c)
     c->flops = net.gradient * samples / (double)c->row->batch;
     c->bytes = 28.0 * (double)net.parameters * ceil(samples / (double)c->row->batch) + 4.0 * samples * PIXELS;
     c->roof = CLGRAD_ROOF_FMA_F32;
-    /* Adam's direction has the sign of the gradient: where that is nearly 0 a rounding may turn it, in one element of very many. */
+    /* Adam's direction has the sign of the gradient: where that is nearly 0 a rounding may turn it, in one element of very
+     * many. */
     c->tolerance_l2 = 1e-4, c->tolerance_max = 4;
     return make_noise(c, e, (int32_t)c->row->batch);
 }
@@ -166,7 +173,8 @@ static clgrad_status train_by_reference(bench_case *c, const clgrad_graph *gradi
 }
 
 /* Both as what was added since the beginning. */
-static clgrad_status compare_changes(bench_case *c, const clgrad_safetensors *file, size_t i, const char *name, const clgrad_array *begin)
+static clgrad_status compare_changes(bench_case *c, const clgrad_safetensors *file, size_t i, const char *name,
+                                     const clgrad_array *begin)
 {
     const clgrad_safetensors_entry *entry = clgrad_safetensors_find(file, name);
     clgrad_array saved = { .data = NULL }, got = { .data = NULL };
@@ -237,7 +245,8 @@ static clgrad_status verify_epoch(bench_case *c)
     if (!status) status = read_batch(c, e);
     if (!status) status = train_both(c, e, path, begin, state);
     if (!status) status = compare_model(c, path, begin);
-    for (size_t i = 0; i < c->num_parameters; i++) clgrad_array_release(c->ctx, &begin[i]), clgrad_array_release(c->ctx, &state[i]);
+    for (size_t i = 0; i < c->num_parameters; i++)
+        clgrad_array_release(c->ctx, &begin[i]), clgrad_array_release(c->ctx, &state[i]);
     if (!status && !c->options->mnist) status = make_noise(c, e, c->options->quick ? FEW_SAMPLES : SAMPLES);
     e->data = c->options->mnist ? c->options->mnist : e->directory;
     if (!c->options->mnist) snprintf(c->remark, sizeof c->remark, "noise in MNIST's shape; --mnist DIR for the real one");

@@ -19,8 +19,8 @@ static bool all_positive(const json_t *samples)
 {
     size_t i;
     json_t *value;
-    json_array_foreach(samples, i, value)
-        if (!json_is_number(value) || !(json_number_value(value) > 0) || !isfinite(json_number_value(value))) return false;
+    json_array_foreach(samples, i, value) if (!json_is_number(value) || !(json_number_value(value) > 0) ||
+                                              !isfinite(json_number_value(value))) return false;
     return true;
 }
 
@@ -41,10 +41,12 @@ static const char *fault_of_run(const json_t *run)
     size_t i;
     json_t *row;
     const json_t *device = json_object_get(run, "device"), *results = json_object_get(run, "results");
-    if (!json_is_object(device) || !json_is_string(json_object_get(device, "device")) || !json_is_string(json_object_get(device, "driver")))
+    if (!json_is_object(device) || !json_is_string(json_object_get(device, "device")) ||
+        !json_is_string(json_object_get(device, "driver")))
         return "a run without its device";
     if (!json_is_array(results)) return "a run without results";
-    json_array_foreach(results, i, row) {
+    json_array_foreach(results, i, row)
+    {
         const char *fault = fault_of(row);
         if (fault) return fault;
     }
@@ -64,12 +66,15 @@ json_t *bench_load(const char *path)
     const char *format = json_string_value(json_object_get(file, "format"));
     if (!format || strcmp(format, "clgrad-bench") != 0) return refuse(file, path, "not a result file of clgrad bench", "");
     const json_t *number = json_object_get(file, "format_version");
-    snprintf(version, sizeof version, "version %lld, this command reads %d", (long long)json_integer_value(number), FORMAT_VERSION);
-    if (!json_is_integer(number) || json_integer_value(number) != FORMAT_VERSION) return refuse(file, path, "of another format version", version);
+    snprintf(version, sizeof version, "version %lld, this command reads %d", (long long)json_integer_value(number),
+             FORMAT_VERSION);
+    if (!json_is_integer(number) || json_integer_value(number) != FORMAT_VERSION)
+        return refuse(file, path, "of another format version", version);
     const json_t *runs = json_object_get(file, "runs");
     if (!json_is_array(runs) || json_array_size(runs) == 0) return refuse(file, path, "damaged", "it holds no run");
     size_t i;
-    json_array_foreach(runs, i, run) {
+    json_array_foreach(runs, i, run)
+    {
         const char *fault = fault_of_run(run);
         if (fault) return refuse(file, path, "damaged", fault);
     }

@@ -9,15 +9,16 @@
 static void read_widths(const char *layers, bench_network *net)
 {
     size_t count = 0;
-    for (const char *at = layers; *at && count < sizeof net->widths / sizeof *net->widths; at += strcspn(at, "-"), at += *at == '-')
+    for (const char *at = layers; *at && count < sizeof net->widths / sizeof *net->widths;
+         at += strcspn(at, "-"), at += *at == '-')
         net->widths[count++] = strtoll(at, NULL, 10);
     net->layers = count - 1;
 }
 
-/* Multiply-adds count 2. With F the products of one forward pass and F1 those of its first layer: the gradient needs dW of each layer
- * and dx of all but the first, 3 F - F1. At a kept point the forward tangent needs V x and, behind the first layer, W dx as well; the
- * tangent of the backward pass two products for dW (one in the first layer) and two for dx: 2 F1 + 6 (F - F1). Gauss-Newton goes
- * back with one product each: 2 F1 + 4 (F - F1). */
+/* Multiply-adds count 2. With F the products of one forward pass and F1 those of its first layer: the gradient needs dW of each
+ * layer and dx of all but the first, 3 F - F1. At a kept point the forward tangent needs V x and, behind the first layer, W dx
+ * as well; the tangent of the backward pass two products for dW (one in the first layer) and two for dx: 2 F1 + 6 (F - F1).
+ * Gauss-Newton goes back with one product each: 2 F1 + 4 (F - F1). */
 void bench_network_of(const bench_row *row, bench_network *net)
 {
     *net = (bench_network){ .layers = 0 };

@@ -59,7 +59,8 @@ static double intrinsics_round(const bench_run *run, clgrad_roof_kind kind, uint
 }
 
 /* Three rounds of each, and more while OpenCL is behind: on a busy machine one of the two may just have been unlucky. */
-static clgrad_status alternate(bench_run *run, clgrad_roof *roof, clgrad_roof_kind kind, uint64_t working_set, double *intrinsics)
+static clgrad_status alternate(bench_run *run, clgrad_roof *roof, clgrad_roof_kind kind, uint64_t working_set,
+                               double *intrinsics)
 {
     clgrad_roof_result r = CLGRAD_ROOF_RESULT_INIT;
     const int rounds = run->options->quick ? 1 : ROUNDS;
@@ -87,7 +88,8 @@ double bench_roof_factor(bench_run *run, clgrad_roof_kind kind)
         clgrad_roof *roof = NULL;
         clgrad_roof_result result = CLGRAD_ROOF_RESULT_INIT;
         double intrinsics = 0;
-        if (clgrad_roof_create(run->dev, kind, 0, &roof) == CLGRAD_OK && alternate(run, roof, kind, 0, &intrinsics) == CLGRAD_OK)
+        if (clgrad_roof_create(run->dev, kind, 0, &roof) == CLGRAD_OK &&
+            alternate(run, roof, kind, 0, &intrinsics) == CLGRAD_OK)
             clgrad_roof_get(roof, &result);
         clgrad_roof_release(&roof);
         remember(run, kind, result.best, intrinsics);
@@ -112,8 +114,9 @@ static void put_roof(json_t *result, const clgrad_roof_result *r, clgrad_roof_ki
     json_object_set_new(result, "rounds", bench_rounds_json(r));
     json_object_set_new(result, "intrinsics", intrinsics > 0 ? json_real(intrinsics) : json_null());
     if (r->best < behind * intrinsics)
-        json_object_set_new(result, "reason", json_string(compute ? "more than 5% below the intrinsics, whose figure is the roof"
-                                                                  : "more than 5% below the intrinsics"));
+        json_object_set_new(result, "reason",
+                            json_string(compute ? "more than 5% below the intrinsics, whose figure is the roof"
+                                                : "more than 5% below the intrinsics"));
 }
 
 static json_t *measure_roof(bench_run *run, size_t i)

@@ -9,9 +9,11 @@
 
 enum { MIB16 = 1 << 24 };
 
+/* clang-format off */
 #define PRODUCT(id, m, n, k, ta, tb) { id, NULL, &bench_matmul, m, n, k, ta, tb, NULL, NULL, NULL, 0 }
 #define ELEMENTS(id, what, family, n, rule) { id, what, &family, 0, n, 0, false, false, NULL, NULL, rule, 0 }
 #define NETWORK(id, family, layers, activation, rule, batch) { id, NULL, &family, 0, 0, 0, false, false, layers, activation, rule, batch }
+/* clang-format on */
 
 const bench_row bench_rows[] = {
     PRODUCT("matmul.f32.nn.1024x1024x1024", 1024, 1024, 1024, false, false),
@@ -42,8 +44,8 @@ static const char *describe(const bench_row *r, char *text, size_t bytes)
 {
     if (r->what) return r->what;
     if (!r->layers) {
-        snprintf(text, bytes, "f32 product, M x N x K = %lld x %lld x %lld, %s%s", (long long)r->m, (long long)r->n, (long long)r->k,
-                 r->trans_a ? "A transposed, " : "A plain, ", r->trans_b ? "B transposed" : "B plain");
+        snprintf(text, bytes, "f32 product, M x N x K = %lld x %lld x %lld, %s%s", (long long)r->m, (long long)r->n,
+                 (long long)r->k, r->trans_a ? "A transposed, " : "A plain, ", r->trans_b ? "B transposed" : "B plain");
         return text;
     }
     snprintf(text, bytes, "%s of %s, %s, softmax cross-entropy, batch %lld%s%s", r->family->group, r->layers, r->activation,
@@ -60,10 +62,12 @@ bool bench_selected(const bench_options *options, const char *id)
 
 json_t *bench_result(const char *id, const char *group, const char *what, const char *status, const char *reason)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:i, s:[], s:n, s:n, s:n, s:n, s:n, s:f, s:f, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:i, s:[], s:n, s:n, s:n, s:n, s:n, s:f, s:f, s:n, s:n, "
+                     "s:n, s:n, s:n, s:n, s:n, s:n}",
                      "id", id, "group", group, "what", what, "status", status, "reason", reason, "unit", "run", "timer", "",
                      "clock_ratio", "warmups", 0, "batch", 0, "samples_ns", "median_ns", "mad_ns", "min_ns", "p90_ns", "drift",
-                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "err", "deterministic", "memory");
+                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "err", "deterministic",
+                     "memory");
 }
 
 static void set(json_t *result, const char *key, json_t *value) { json_object_set_new(result, key, value); }
@@ -83,13 +87,15 @@ json_t *bench_rounds_json(const clgrad_roof_result *roof)
 
 static void put_check(json_t *result, const bench_case *c, bool pass)
 {
-    set(result, "err", json_pack("{s:o, s:o, s:f, s:f, s:b}", "rel_l2", json_real(isfinite(c->worst.rel_l2) ? c->worst.rel_l2 : 1e300),
-                                 "max_rel", json_real(isfinite(c->worst.max_rel) ? c->worst.max_rel : 1e300), "tol_l2",
-                                 c->tolerance_l2, "tol_max", c->tolerance_max, "pass", pass));
+    set(result, "err",
+        json_pack("{s:o, s:o, s:f, s:f, s:b}", "rel_l2", json_real(isfinite(c->worst.rel_l2) ? c->worst.rel_l2 : 1e300),
+                  "max_rel", json_real(isfinite(c->worst.max_rel) ? c->worst.max_rel : 1e300), "tol_l2", c->tolerance_l2,
+                  "tol_max", c->tolerance_max, "pass", pass));
     if (c->deterministic >= 0) set(result, "deterministic", json_boolean(c->deterministic));
     if (c->peak_bytes)
-        set(result, "memory", json_pack("{s:I, s:I, s:f}", "peak_bytes", (json_int_t)c->peak_bytes, "least_bytes", (json_int_t)c->least_bytes,
-                                        "ratio", (double)c->peak_bytes / (double)c->least_bytes));
+        set(result, "memory",
+            json_pack("{s:I, s:I, s:f}", "peak_bytes", (json_int_t)c->peak_bytes, "least_bytes", (json_int_t)c->least_bytes,
+                      "ratio", (double)c->peak_bytes / (double)c->least_bytes));
 }
 
 static void put_spread(json_t *result, const clgrad_spread *s)
@@ -128,8 +134,10 @@ static void put_rates(bench_run *run, json_t *result, const bench_case *c, const
     clgrad_roof_get(roof, &r);
     const double factor = bench_roof_factor(run, c->roof), rate = r.best * factor;
     const double percent = 100 * (compute ? c->flops : c->bytes) / median_ns * 1e9 / rate;
-    set(result, "roof", json_pack("{s:s, s:I, s:s, s:s, s:f, s:o}", "id", clgrad_roof_name(c->roof), "working_set", (json_int_t)r.working_set,
-                                  "form", r.form, "source", factor > 1 ? "intrinsics" : "opencl", "rate", rate, "rounds", bench_rounds_json(&r)));
+    set(result, "roof",
+        json_pack("{s:s, s:I, s:s, s:s, s:f, s:o}", "id", clgrad_roof_name(c->roof), "working_set", (json_int_t)r.working_set,
+                  "form", r.form, "source", factor > 1 ? "intrinsics" : "opencl", "rate", rate, "rounds",
+                  bench_rounds_json(&r)));
     set(result, "roof_pct", json_real(percent));
     set(result, "best_pct", json_real(percent * median_ns / spread->min));
     if (run->options->quick) return;
@@ -191,7 +199,8 @@ static clgrad_status take_own_samples(bench_run *run, bench_case *c, json_t *res
 
 static bool within(const bench_case *c)
 {
-    return c->worst.finite && c->worst.rel_l2 <= c->tolerance_l2 && c->worst.max_rel <= c->tolerance_max && c->deterministic != 0;
+    return c->worst.finite && c->worst.rel_l2 <= c->tolerance_l2 && c->worst.max_rel <= c->tolerance_max &&
+           c->deterministic != 0;
 }
 
 static clgrad_status check_and_time(bench_run *run, bench_case *c, json_t *result)
@@ -203,7 +212,8 @@ static clgrad_status check_and_time(bench_run *run, bench_case *c, json_t *resul
     const bool pass = within(c);
     put_check(result, c, pass);
     if (!pass) {
-        set_status(result, "failed-check", c->deterministic == 0 ? "two runs gave different bits" : "further from the reference than its tolerance");
+        set_status(result, "failed-check",
+                   c->deterministic == 0 ? "two runs gave different bits" : "further from the reference than its tolerance");
         return CLGRAD_OK;
     }
     if (*c->remark) set(result, "reason", json_string(c->remark));
@@ -213,7 +223,12 @@ static clgrad_status check_and_time(bench_run *run, bench_case *c, json_t *resul
 static json_t *measure_row(bench_run *run, const bench_row *row)
 {
     char text[160];
-    bench_case c = { .row = row, .options = run->options, .ctx = run->ctx, .dev = run->dev, .worst = CLGRAD_DEVIATION_INIT, .deterministic = -1 };
+    bench_case c = { .row = row,
+                     .options = run->options,
+                     .ctx = run->ctx,
+                     .dev = run->dev,
+                     .worst = CLGRAD_DEVIATION_INIT,
+                     .deterministic = -1 };
     json_t *result = bench_result(row->id, row->family->group, describe(row, text, sizeof text), "ok", "");
     set(result, "unit", json_string(row->family->unit));
     const clgrad_status status = check_and_time(run, &c, result);

@@ -38,7 +38,11 @@ static const char *duration(double ns, char *text, size_t bytes)
     } units[] = { { 1e3, 1, "ns" }, { 1e6, 1e3, "us" }, { 1e9, 1e6, "ms" }, { INFINITY, 1e9, "s" } };
     size_t i = 0;
     while (ns >= units[i].limit) i++;
-    snprintf(text, bytes, "%.*f %s", ns / units[i].unit < 10 ? 2 : ns / units[i].unit < 100 ? 1 : 0, ns / units[i].unit, units[i].name);
+    snprintf(text, bytes, "%.*f %s",
+             ns / units[i].unit < 10    ? 2
+             : ns / units[i].unit < 100 ? 1
+                                        : 0,
+             ns / units[i].unit, units[i].name);
     return text;
 }
 
@@ -53,8 +57,7 @@ static const char *rate_of_row(const json_t *row, char *text, size_t bytes)
 static const char *rate_of_roof(const json_t *row, double rate, char *text, size_t bytes)
 {
     const char *unit = text_of(row, "rate_unit");
-    if (strcmp(unit, "1/s") == 0)
-        return duration(1e9 / rate, text, bytes);
+    if (strcmp(unit, "1/s") == 0) return duration(1e9 / rate, text, bytes);
     snprintf(text, bytes, "%.1f %s", rate / 1e9, strcmp(unit, "B/s") == 0 ? "GB/s" : "GFLOP/s");
     return text;
 }
@@ -71,8 +74,8 @@ static void print_roof(FILE *out, const json_t *row)
         char figure[32];
         snprintf(intrinsics, sizeof intrinsics, "  intrinsics %s", rate_of_roof(row, beside, figure, sizeof figure));
     }
-    fprintf(out, "%-42s %14s%s  %s%s%s\n", text_of(row, "id"), rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate), intrinsics,
-            text_of(row, "form"), *text_of(row, "reason") ? "; " : "", text_of(row, "reason"));
+    fprintf(out, "%-42s %14s%s  %s%s%s\n", text_of(row, "id"), rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate),
+            intrinsics, text_of(row, "form"), *text_of(row, "reason") ? "; " : "", text_of(row, "reason"));
 }
 
 static void append(char *text, size_t bytes, const char *more)
@@ -114,17 +117,17 @@ static void print_row(FILE *out, const json_t *row)
         fprintf(out, " %5.1f%%", percent);
     else
         fprintf(out, " %6s", "above");
-    fprintf(out, " (%5.1f) of %-12s %8.1e  %s\n", number_of(row, "best_pct"), text_of(json_object_get(row, "roof"), "id"), error,
-            remarks(row, text, sizeof text));
+    fprintf(out, " (%5.1f) of %-12s %8.1e  %s\n", number_of(row, "best_pct"), text_of(json_object_get(row, "roof"), "id"),
+            error, remarks(row, text, sizeof text));
 }
 
 static void print_heading(FILE *out, const json_t *file, const json_t *run)
 {
     const json_t *device = json_object_get(run, "device"), *host = json_object_get(file, "host");
-    fprintf(out, "clgrad %s on %s, %s, driver %s, %d units\nhost %s, %s, %d cores\n\n", text_of(json_object_get(file, "tool"), "version"),
-            text_of(device, "device"), text_of(device, "platform"), text_of(device, "driver"),
-            (int)json_integer_value(json_object_get(device, "compute_units")), text_of(host, "cpu"), text_of(host, "system"),
-            (int)json_integer_value(json_object_get(host, "cores")));
+    fprintf(out, "clgrad %s on %s, %s, driver %s, %d units\nhost %s, %s, %d cores\n\n",
+            text_of(json_object_get(file, "tool"), "version"), text_of(device, "device"), text_of(device, "platform"),
+            text_of(device, "driver"), (int)json_integer_value(json_object_get(device, "compute_units")), text_of(host, "cpu"),
+            text_of(host, "system"), (int)json_integer_value(json_object_get(host, "cores")));
 }
 
 double bench_headline(const json_t *results, size_t *count)
@@ -133,7 +136,8 @@ double bench_headline(const json_t *results, size_t *count)
     size_t i;
     json_t *row;
     *count = 0;
-    json_array_foreach(results, i, row) {
+    json_array_foreach(results, i, row)
+    {
         const double percent = number_of(row, "roof_pct");
         if (is_ok(row) && percent > 0) sum += log(percent), ++*count;
     }
@@ -144,11 +148,14 @@ void bench_print_table(FILE *out, const json_t *file)
 {
     size_t i, r, count;
     json_t *run, *row;
-    json_array_foreach(json_object_get(file, "runs"), i, run) {
+    json_array_foreach(json_object_get(file, "runs"), i, run)
+    {
         const json_t *results = json_object_get(run, "results");
         print_heading(out, file, run);
         json_array_foreach(results, r, row) if (is_roof(row)) print_roof(out, row);
-        if (count_rows(results)) fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share", "(best) of its roof", "error");
+        if (count_rows(results))
+            fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share",
+                    "(best) of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
         const double mean = bench_headline(results, &count);
         if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows\n", mean, count);
@@ -176,17 +183,18 @@ static void print_markdown_row(FILE *out, const json_t *row)
 
 static void print_markdown_roofs(FILE *out, const json_t *results)
 {
-    static const char *const shown[] = { "roof.read", "roof.copy", "roof.inplace", "roof.fma.f32", "roof.fma.f64", "roof.launch", "roof.finish" };
+    static const char *const shown[] = { "roof.read",    "roof.copy",   "roof.inplace", "roof.fma.f32",
+                                         "roof.fma.f64", "roof.launch", "roof.finish" };
     const char *before = "Roofs: ";
     size_t r;
     json_t *row;
     char rate[32];
-    json_array_foreach(results, r, row)
-        for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-            if (is_ok(row) && strcmp(text_of(row, "id"), shown[i]) == 0) {
-                fprintf(out, "%s%s %s", before, shown[i] + 5, rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate));
-                before = ", ";
-            }
+    json_array_foreach(results, r, row) for (size_t i = 0; i < sizeof shown / sizeof *shown;
+                                             i++) if (is_ok(row) && strcmp(text_of(row, "id"), shown[i]) == 0)
+    {
+        fprintf(out, "%s%s %s", before, shown[i] + 5, rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate));
+        before = ", ";
+    }
     if (*before == ',') fputs("\n\n", out);
 }
 
@@ -194,10 +202,11 @@ void bench_print_markdown(FILE *out, const json_t *file)
 {
     size_t i, r, count;
     json_t *run, *row;
-    json_array_foreach(json_object_get(file, "runs"), i, run) {
+    json_array_foreach(json_object_get(file, "runs"), i, run)
+    {
         const json_t *device = json_object_get(run, "device"), *results = json_object_get(run, "results");
-        fprintf(out, "**clgrad %s** on %s (%s, driver %s)\n\n", text_of(json_object_get(file, "tool"), "version"), text_of(device, "device"),
-                text_of(device, "platform"), text_of(device, "driver"));
+        fprintf(out, "**clgrad %s** on %s (%s, driver %s)\n\n", text_of(json_object_get(file, "tool"), "version"),
+                text_of(device, "device"), text_of(device, "platform"), text_of(device, "driver"));
         print_markdown_roofs(out, results);
         if (count_rows(results)) fputs("| row | median ± MAD | rate | share of its roof | |\n|---|---|---|---|---|\n", out);
         json_array_foreach(results, r, row) if (!is_roof(row)) print_markdown_row(out, row);

@@ -12,7 +12,8 @@ static clgrad_status run_step(void *user)
     return clgrad_optimizer_step(c->optimizer, c->tensors + c->num_parameters, 0, NULL, NULL);
 }
 
-static clgrad_status make_optimizer(bench_case *c, clgrad_device *dev, double lr, clgrad_tensor *const *initial, clgrad_optimizer **out)
+static clgrad_status make_optimizer(bench_case *c, clgrad_device *dev, double lr, clgrad_tensor *const *initial,
+                                    clgrad_optimizer **out)
 {
     clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
     options.rule = c->row->rule;
@@ -20,7 +21,8 @@ static clgrad_status make_optimizer(bench_case *c, clgrad_device *dev, double lr
     return clgrad_optimizer_create(dev, c->graph, 0, c->num_parameters, initial, &options, out);
 }
 
-/* What parameter i changed by, divided by -lr: the direction that was gone, so that a wrong gradient cannot hide behind a small step. */
+/* What parameter i changed by, divided by -lr: the direction that was gone, so that a wrong gradient cannot hide behind a small
+ * step. */
 static clgrad_status direction_gone(bench_case *c, size_t i, double lr, clgrad_array *out)
 {
     clgrad_array now = { .data = NULL };
@@ -43,7 +45,8 @@ enum { UPDATES = 2 };
 static const double update_lr = 1e-3;
 
 /* A function whose gradient is an input: its value is one product, its tangent the whole inner product with g. */
-static clgrad_node given_gradient(clgrad_graph *g, const clgrad_node *x, size_t count, clgrad_node y, const clgrad_node *dx, void *user)
+static clgrad_node given_gradient(clgrad_graph *g, const clgrad_node *x, size_t count, clgrad_node y, const clgrad_node *dx,
+                                  void *user)
 {
     (void)count, (void)y, (void)user;
     return clgrad_sum(g, clgrad_mul(g, dx[0], x[1]), CLGRAD_ALL_AXES, false);
@@ -57,13 +60,15 @@ static clgrad_status given_gradient_graph(bench_case *c)
     clgrad_status status = clgrad_graph_create(c->ctx, &body);
     if (status) return status;
     clgrad_node p = clgrad_input(body, "p", CLGRAD_F32, shape), g = clgrad_input(body, "g", CLGRAD_F32, shape);
-    const clgrad_node first = clgrad_mul(body, clgrad_slice(body, p, &zero, &one, NULL), clgrad_slice(body, g, &zero, &one, NULL));
+    const clgrad_node first =
+        clgrad_mul(body, clgrad_slice(body, p, &zero, &one, NULL), clgrad_slice(body, g, &zero, &one, NULL));
     status = clgrad_output(body, "f", clgrad_reshape(body, first, CLGRAD_SCALAR));
     if (!status) status = clgrad_graph_create(c->ctx, &c->graph);
     if (!status) {
         p = clgrad_input(c->graph, "p", CLGRAD_F32, shape), g = clgrad_input(c->graph, "g", CLGRAD_F32, shape);
-        status = clgrad_output(c->graph, "f", clgrad_call(c->graph, "given_gradient", CLGRAD_ROLE_USER, body, 2,
-                                                          (clgrad_node[]){ p, g }, given_gradient, NULL));
+        status = clgrad_output(
+            c->graph, "f",
+            clgrad_call(c->graph, "given_gradient", CLGRAD_ROLE_USER, body, 2, (clgrad_node[]){ p, g }, given_gradient, NULL));
     }
     clgrad_graph_release(&body);
     return status;
@@ -100,7 +105,8 @@ static clgrad_node direction(clgrad_graph *g, clgrad_node gradient, const char *
     clgrad_node all = CLGRAD_NONE, m = CLGRAD_NONE, v = CLGRAD_NONE;
     if (strcmp(rule, "adam") != 0) return clgrad_scale(g, gradient, UPDATES);
     for (int t = 1; t <= UPDATES; t++) {
-        const clgrad_node fresh_m = clgrad_scale(g, gradient, 1 - b1), fresh_v = clgrad_scale(g, clgrad_square(g, gradient), 1 - b2);
+        const clgrad_node fresh_m = clgrad_scale(g, gradient, 1 - b1),
+                          fresh_v = clgrad_scale(g, clgrad_square(g, gradient), 1 - b2);
         m = t == 1 ? fresh_m : clgrad_add(g, clgrad_scale(g, m, b1), fresh_m);
         v = t == 1 ? fresh_v : clgrad_add(g, clgrad_scale(g, v, b2), fresh_v);
         const clgrad_node root = clgrad_sqrt(g, clgrad_scale(g, v, 1 / (1 - pow(b2, t))));
@@ -142,8 +148,8 @@ const bench_family bench_update = { "update", "run", open_update, verify_update,
 /* A step of rate 1 shows the gradient; many of rate 0.01 keep the loss finite. */
 static const double checked_lr = 1, step_lr = 0.01;
 
-/* Parameters, gradients, state, the batch, every hidden layer's values, and the two largest neighbours among the layers' derivatives,
- * which is what must live at once. */
+/* Parameters, gradients, state, the batch, every hidden layer's values, and the two largest neighbours among the layers'
+ * derivatives, which is what must live at once. */
 static uint64_t least_memory(const bench_case *c, const bench_network *net)
 {
     int64_t values = 2 * net->parameters + c->row->batch * (net->widths[0] + 1), pair = 0;
@@ -155,7 +161,8 @@ static uint64_t least_memory(const bench_case *c, const bench_network *net)
     return 4 * (uint64_t)(values + pair);
 }
 
-/* Two steps; *initial becomes the memory of the initial values, which the optimizer copies and a training would have given up. */
+/* Two steps; *initial becomes the memory of the initial values, which the optimizer copies and a training would have given up.
+ */
 static clgrad_status steps_on_fresh_device(bench_case *c, clgrad_device *dev, uint64_t *initial)
 {
     clgrad_tensor **tensors = calloc(c->num_in, sizeof *tensors);
@@ -163,7 +170,8 @@ static clgrad_status steps_on_fresh_device(bench_case *c, clgrad_device *dev, ui
     clgrad_status status = tensors ? CLGRAD_OK : CLGRAD_E_MEMORY;
     for (size_t i = 0; !status && i < c->num_in; i++) {
         if (i == c->num_parameters) clgrad_device_memory(dev, initial, NULL);
-        status = clgrad_tensor_create_from(dev, c->in[i].dtype, c->in[i].shape, c->in[i].data, clgrad_array_bytes(&c->in[i]), &tensors[i]);
+        status = clgrad_tensor_create_from(dev, c->in[i].dtype, c->in[i].shape, c->in[i].data, clgrad_array_bytes(&c->in[i]),
+                                           &tensors[i]);
     }
     if (!status) status = make_optimizer(c, dev, step_lr, tensors, &optimizer);
     for (int t = 0; !status && t < 2; t++)
@@ -203,7 +211,8 @@ static clgrad_status open_step(bench_case *c)
     if (!status) status = make_optimizer(c, c->dev, checked_lr, c->tensors, &c->optimizer);
     if (!status) status = measure_memory(c, &net);
     c->flops = net.gradient;
-    c->bytes = 12.0 * (double)net.parameters + 4.0 * (double)(c->row->batch * net.widths[0]); /* read forward and back, written once */
+    c->bytes =
+        12.0 * (double)net.parameters + 4.0 * (double)(c->row->batch * net.widths[0]); /* read forward and back, written once */
     c->roof = c->row->batch >= 16 ? CLGRAD_ROOF_FMA_F32 : CLGRAD_ROOF_INPLACE;
     c->working_set = 4 * (uint64_t)net.parameters;
     c->tolerance_l2 = 5e-5, c->tolerance_max = 5e-3; /* of the change; the parameter itself is rounded to 2^-24 */

@@ -63,7 +63,8 @@ clgrad_status bench_deviate(bench_case *c, const clgrad_array *got, const clgrad
     return CLGRAD_OK;
 }
 
-clgrad_status bench_hold_against(bench_case *c, const clgrad_graph *reference, size_t first, clgrad_tensor *const *got, size_t count)
+clgrad_status bench_hold_against(bench_case *c, const clgrad_graph *reference, size_t first, clgrad_tensor *const *got,
+                                 size_t count)
 {
     const size_t outputs = clgrad_graph_num_outputs(reference);
     clgrad_array *want = calloc(outputs, sizeof *want);

@@ -30,8 +30,12 @@ struct part {
 
 static double bytes_of(const part *p, int arrays) { return 4.0 * (double)p->count * arrays; }
 
-#define PASS(name, arrays, call) \
-    static double name(const roof_kernels *k, part *p) { call; return bytes_of(p, arrays); }
+#define PASS(name, arrays, call)                                                                                               \
+    static double name(const roof_kernels *k, part *p)                                                                         \
+    {                                                                                                                          \
+        call;                                                                                                                  \
+        return bytes_of(p, arrays);                                                                                            \
+    }
 PASS(read_plain, 1, p->kept = (double)k->read(p->x, p->count))
 PASS(read_ahead, 1, p->kept = (double)k->read_ahead(p->x, p->count))
 PASS(copy_plain, 2, k->copy(p->y, p->x, p->count))
@@ -57,9 +61,9 @@ static double fma_f64(const roof_kernels *k, part *p)
 }
 
 static const pattern patterns[] = {
-    { "read", 1, { read_plain, read_ahead } },   { "copy", 2, { copy_plain, copy_stream } },
+    { "read", 1, { read_plain, read_ahead } },     { "copy", 2, { copy_plain, copy_stream } },
     { "triad", 3, { triad_plain, triad_stream } }, { "inplace", 1, { inplace_plain, inplace_ahead } },
-    { "fma.f32", 0, { fma_f32, NULL } },         { "fma.f64", 0, { fma_f64, NULL } },
+    { "fma.f32", 0, { fma_f32, NULL } },           { "fma.f64", 0, { fma_f64, NULL } },
 };
 
 /* --- threads --- */

@@ -1,5 +1,5 @@
-/* Stretches of work timed by the device's own clock: a queue that keeps times stands in for the device's queue, and a small fill
- * at either end carries them. Markers would do, but some drivers keep no times for them. */
+/* Stretches of work timed by the device's own clock: a queue that keeps times stands in for the device's queue, and a small
+ * fill at either end carries them. Markers would do, but some drivers keep no times for them. */
 
 #include "device/cl_device.h"
 
@@ -76,8 +76,9 @@ clgrad_status clgrad_span_end(clgrad_span **address, clgrad_status status, clgra
     const clgrad_status waited = clgrad_device_finish(dev);
     if (!status) status = waited;
     *times = (clgrad_span_times){ 0, 0 };
-    if (!status) *times = (clgrad_span_times){ time_of(dev, span->first, CL_PROFILING_COMMAND_END),
-                                               time_of(dev, span->last, CL_PROFILING_COMMAND_END) };
+    if (!status)
+        *times = (clgrad_span_times){ time_of(dev, span->first, CL_PROFILING_COMMAND_END),
+                                      time_of(dev, span->last, CL_PROFILING_COMMAND_END) };
     span_release(span);
     return status;
 }

@@ -41,8 +41,8 @@ clgrad_status clgrad_deviation_of(clgrad_context *ctx, const clgrad_array *got, 
         return clgrad_fail(ctx, CLGRAD_E_DTYPE, "deviation: %s against %s; both must be real", clgrad_dtype_name(got->dtype),
                            clgrad_dtype_name(want->dtype));
     if (count < 0 || clgrad_shape_count(&got->shape) != count)
-        return clgrad_fail(ctx, CLGRAD_E_SHAPE, "deviation: %lld elements against %lld", (long long)clgrad_shape_count(&got->shape),
-                           (long long)count);
+        return clgrad_fail(ctx, CLGRAD_E_SHAPE, "deviation: %lld elements against %lld",
+                           (long long)clgrad_shape_count(&got->shape), (long long)count);
     for (int64_t i = 0; i < count; i += BLOCK)
         add_block(got, want, (size_t)i, (size_t)(count - i < BLOCK ? count - i : BLOCK), &s);
     const double scale = s.wanted > 0 ? sqrt(s.wanted) : 1, rms = s.wanted > 0 ? scale / sqrt((double)count) : 1;

@@ -40,10 +40,7 @@ static const struct {
     [CLGRAD_ROOF_DOWNLOAD] = { "roof.download", make_transfer },
 };
 
-const char *clgrad_roof_name(clgrad_roof_kind kind)
-{
-    return (unsigned)kind < CLGRAD_ROOF_COUNT ? kinds[kind].name : NULL;
-}
+const char *clgrad_roof_name(clgrad_roof_kind kind) { return (unsigned)kind < CLGRAD_ROOF_COUNT ? kinds[kind].name : NULL; }
 
 static bool is_memory(clgrad_roof_kind kind) { return kind <= CLGRAD_ROOF_INPLACE; }
 

@@ -58,7 +58,9 @@ static const struct {
 
 static const struct {
     const char *suffix, *text;
-} memory_forms[] = { { "", "" }, { "_ahead", ", prefetch" }, { "_stream", ", non-temporal store" },
+} memory_forms[] = { { "", "" },
+                     { "_ahead", ", prefetch" },
+                     { "_stream", ", non-temporal store" },
                      { "_ahead_stream", ", prefetch, non-temporal store" } };
 
 /* How a launch divides `count` vectors. */
@@ -193,10 +195,11 @@ static clgrad_status make_fma_form(clgrad_roof *roof, const fma_type *type, unsi
     form.items = cpu ? 8 * units : rounded_to_group(units * GPU_ITEMS_PER_UNIT, form.group);
     form.work = 2.0 * (double)form.items * width * chains * steps;
     snprintf(vector, sizeof vector, width > 1 ? "%s%u" : "%s", type->type, width);
-    snprintf(form.text, sizeof form.text, "%s, %u chains, %s", vector, chains, clgrad_device_fused(roof->dev) ? "fma" : "a*b+c");
+    snprintf(form.text, sizeof form.text, "%s, %u chains, %s", vector, chains,
+             clgrad_device_fused(roof->dev) ? "fma" : "a*b+c");
     snprintf(preamble, sizeof preamble,
-             "#define VECTOR %s\n#define CHAINS %u\n#define ATTRIBUTES __attribute__((reqd_work_group_size(%zu, 1, 1)))", vector,
-             chains, form.group);
+             "#define VECTOR %s\n#define CHAINS %u\n#define ATTRIBUTES __attribute__((reqd_work_group_size(%zu, 1, 1)))",
+             vector, chains, form.group);
     const clgrad_kernel_source source = { .file = "roof_fma.cl", .preamble = preamble, .name = "roof_fma" };
     const size_t before = roof->num_forms;
     CLGRAD_TRY(add_form(roof, &source, &form));
@@ -233,7 +236,9 @@ clgrad_status clgrad_roof_make_launch(clgrad_roof *roof)
     char preamble[256];
     memory_preamble(info, 1, preamble, sizeof preamble);
     const clgrad_kernel_source source = { .file = "roof_memory.cl", .preamble = preamble, .name = "empty" };
-    const clgrad_roof_form form = { .text = "empty, one group", .items = group_size(info), .group = group_size(info), .work = 1 };
+    const clgrad_roof_form form = {
+        .text = "empty, one group", .items = group_size(info), .group = group_size(info), .work = 1
+    };
     const division d = { .count = 1, .per = 1, .passes = 1 };
     CLGRAD_TRY(clgrad_buffer_create(roof->dev, 256, &roof->arrays[0]));
     CLGRAD_TRY(add_form(roof, &source, &form));

@@ -152,7 +152,8 @@ static double drawn_median(const double *samples, size_t count, uint32_t stream,
     return median_of(scratch, count);
 }
 
-static clgrad_status bootstrap(clgrad_context *ctx, const double *a, size_t num_a, const double *b, size_t num_b, clgrad_comparison *out)
+static clgrad_status bootstrap(clgrad_context *ctx, const double *a, size_t num_a, const double *b, size_t num_b,
+                               clgrad_comparison *out)
 {
     double *ratios = clgrad_alloc(ctx, DRAWS + (num_a > num_b ? num_a : num_b), sizeof *ratios);
     if (!ratios) return CLGRAD_E_MEMORY;

@@ -1,4 +1,5 @@
-/* Timing of work by the host's clock, in batches that the finish at their end does not show in, held against the device's clock. */
+/* Timing of work by the host's clock, in batches that the finish at their end does not show in, held against the device's
+ * clock. */
 
 #include "base/os.h"
 #include "clgrad/bench.h"
@@ -47,7 +48,8 @@ static clgrad_status warm_up(const stopwatch *w, const clgrad_timing_options *o,
             const size_t most = out->batch * 8;
             out->batch = wanted > (double)most ? most : (size_t)wanted + 1;
         }
-    } while (clgrad_os_seconds() < end || out->warmups < FEWEST || (seconds < 0.5 * o->sample_seconds && out->batch < MOST_RUNS));
+    } while (clgrad_os_seconds() < end || out->warmups < FEWEST ||
+             (seconds < 0.5 * o->sample_seconds && out->batch < MOST_RUNS));
     return CLGRAD_OK;
 }
 
@@ -57,7 +59,8 @@ static bool quiet(clgrad_context *ctx, const clgrad_timing_options *o, clgrad_ti
            out->spread.mad < o->noise * out->spread.median;
 }
 
-static clgrad_status take_samples(const stopwatch *w, const clgrad_timing_options *o, double seconds, size_t most, clgrad_timing *out)
+static clgrad_status take_samples(const stopwatch *w, const clgrad_timing_options *o, double seconds, size_t most,
+                                  clgrad_timing *out)
 {
     const double end = clgrad_os_seconds() + seconds;
     const size_t first = out->count, least = first + o->min_samples;
@@ -80,7 +83,8 @@ bool clgrad_clock_check(uint64_t begin_ns, uint64_t end_ns, double host_ns, char
         snprintf(text, bytes, "host clock: the device's event clock runs backwards");
     else if (event_ns == 0)
         snprintf(text, bytes, "host clock: the device's event clock stands still");
-    else if (host_ns > clock_shortest_ns && (event_ns < host_ns * (1 - clock_tolerance) || event_ns > host_ns * (1 + clock_tolerance)))
+    else if (host_ns > clock_shortest_ns &&
+             (event_ns < host_ns * (1 - clock_tolerance) || event_ns > host_ns * (1 + clock_tolerance)))
         snprintf(text, bytes, "host clock: the device's event clock shows %.3g times its time", event_ns / host_ns);
     if (text[0]) return false;
     snprintf(text, bytes, "host and event clocks agree");
@@ -120,7 +124,8 @@ static clgrad_status check_options(clgrad_context *ctx, const clgrad_timing_opti
         return clgrad_fail(ctx, CLGRAD_E_ARG, "timing options or results of another library version");
     if (!(o->seconds >= 0 && o->warm_seconds >= 0 && o->sample_seconds > 0) || o->min_samples == 0 ||
         o->max_samples < o->min_samples || o->max_samples > CLGRAD_MAX_SAMPLES)
-        return clgrad_fail(ctx, CLGRAD_E_ARG, "timing: seconds must not be negative, samples must be 1..%d", CLGRAD_MAX_SAMPLES);
+        return clgrad_fail(ctx, CLGRAD_E_ARG, "timing: seconds must not be negative, samples must be 1..%d",
+                           CLGRAD_MAX_SAMPLES);
     return CLGRAD_OK;
 }
 

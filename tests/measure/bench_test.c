@@ -50,8 +50,8 @@ START_TEST(what_is_no_sample_is_refused)
 }
 END_TEST
 
-/* P(U <= u) two-sided at the critical values of the published tables (n = m = 5: 2 at 5%; 8, 8: 13; 10, 10: 23; 20, 20: 127), and one
- * above each. */
+/* P(U <= u) two-sided at the critical values of the published tables (n = m = 5: 2 at 5%; 8, 8: 13; 10, 10: 23; 20, 20: 127),
+ * and one above each. */
 START_TEST(the_rank_test_agrees_with_the_tables)
 {
     static const struct {
@@ -104,7 +104,8 @@ START_TEST(comparisons_find_a_shift_and_nothing_else)
     }
     clgrad_comparison c = CLGRAD_COMPARISON_INIT;
     ck_assert_int_eq(clgrad_compare_samples(test_context(), a, 40, slower, 40, &c), CLGRAD_OK);
-    ck_assert(c.p < 1e-6 && fabs(c.ratio - 1.1) < 1e-9 && c.low > 1.08 && c.high < 1.12 && c.low <= c.ratio && c.ratio <= c.high);
+    ck_assert(c.p < 1e-6 && fabs(c.ratio - 1.1) < 1e-9 && c.low > 1.08 && c.high < 1.12 && c.low <= c.ratio &&
+              c.ratio <= c.high);
     ck_assert_int_eq(clgrad_compare_samples(test_context(), a, 40, other, 40, &c), CLGRAD_OK);
     ck_assert(c.p > 0.9 && c.low < 1 && c.high > 1);
 }
@@ -159,7 +160,8 @@ START_TEST(deviations_are_relative_to_what_is_wanted)
 }
 END_TEST
 
-/* --- on the device ---------------------------------------------------------------------------------------------------------- */
+/* --- on the device ----------------------------------------------------------------------------------------------------------
+ */
 
 START_TEST(every_roof_is_positive_or_unsupported)
 {
@@ -169,7 +171,8 @@ START_TEST(every_roof_is_positive_or_unsupported)
         clgrad_roof_result result = CLGRAD_ROOF_RESULT_INIT;
         const clgrad_status status = clgrad_roof_create(test_device(), (clgrad_roof_kind)kind, 100000, &roof);
         if (status == CLGRAD_E_UNSUPPORTED) continue;
-        ck_assert_msg(status == CLGRAD_OK, "%s: %s", clgrad_roof_name((clgrad_roof_kind)kind), clgrad_error_text(test_context()));
+        ck_assert_msg(status == CLGRAD_OK, "%s: %s", clgrad_roof_name((clgrad_roof_kind)kind),
+                      clgrad_error_text(test_context()));
         ck_assert_int_eq(clgrad_roof_round(roof), CLGRAD_OK);
         clgrad_roof_get(roof, &result);
         ck_assert(result.best > 0 && result.num_rounds == 1 && result.rounds[0] == result.best && *result.form);
@@ -192,13 +195,19 @@ START_TEST(the_kernels_of_the_memory_roofs_do_their_work)
         const size_t arrays = kind == CLGRAD_ROOF_COPY ? 2 : kind == CLGRAD_ROOF_TRIAD ? 3 : 1;
         ck_assert_int_eq(clgrad_roof_create(test_device(), (clgrad_roof_kind)kind, 4 * COUNT * arrays, &roof), CLGRAD_OK);
         for (size_t f = 0; f < roof->num_forms; f++) {
-            for (size_t i = 0; i < arrays; i++) ck_assert_int_eq(clgrad_buffer_read(roof->arrays[i], 0, i == 2 ? other : before + i * COUNT, 4 * COUNT), CLGRAD_OK);
-            ck_assert_int_eq(clgrad_kernel_launch(roof->forms[f].kernel, 1, &roof->forms[f].items, &roof->forms[f].group, "x"), CLGRAD_OK);
+            for (size_t i = 0; i < arrays; i++)
+                ck_assert_int_eq(clgrad_buffer_read(roof->arrays[i], 0, i == 2 ? other : before + i * COUNT, 4 * COUNT),
+                                 CLGRAD_OK);
+            ck_assert_int_eq(clgrad_kernel_launch(roof->forms[f].kernel, 1, &roof->forms[f].items, &roof->forms[f].group, "x"),
+                             CLGRAD_OK);
             ck_assert_int_eq(clgrad_buffer_read(roof->arrays[kind == CLGRAD_ROOF_COPY], 0, after, 4 * COUNT), CLGRAD_OK);
             for (size_t i = 0; i < COUNT / 16 * 16; i++) {
-                const float want = kind == CLGRAD_ROOF_COPY ? before[i] : kind == CLGRAD_ROOF_TRIAD ? before[COUNT + i] + 3 * other[i] : before[i];
-                ck_assert_msg(fabsf(fabsf(after[i]) - want) <= 1e-5f * fabsf(want) || fabsf(after[i]) == fabsf(want), "%s, %s: element %zu is %g, not %g",
-                              clgrad_roof_name((clgrad_roof_kind)kind), roof->forms[f].text, i, (double)after[i], (double)want);
+                const float want = kind == CLGRAD_ROOF_COPY    ? before[i]
+                                   : kind == CLGRAD_ROOF_TRIAD ? before[COUNT + i] + 3 * other[i]
+                                                               : before[i];
+                ck_assert_msg(fabsf(fabsf(after[i]) - want) <= 1e-5f * fabsf(want) || fabsf(after[i]) == fabsf(want),
+                              "%s, %s: element %zu is %g, not %g", clgrad_roof_name((clgrad_roof_kind)kind),
+                              roof->forms[f].text, i, (double)after[i], (double)want);
             }
         }
         clgrad_roof_release(&roof);
@@ -285,6 +294,77 @@ START_TEST(a_driver_whose_clock_lies_is_found_out)
 }
 END_TEST
 
+/* --- what fails while something is measured ---------------------------------------------------------------------------------
+ */
+
+typedef struct measurement {
+    clgrad_device *dev;
+} measurement;
+
+/* A copy's roof beside itself: all of the calls, and a launch of some milliseconds, so that there are not many of them. */
+static clgrad_status measure_copy(clgrad_context *ctx, void *user)
+{
+    (void)ctx;
+    clgrad_device *dev = ((measurement *)user)->dev;
+    counted c = { .fail_at = 0 };
+    clgrad_timing t = CLGRAD_TIMING_INIT;
+    clgrad_timing_options o = CLGRAD_TIMING_OPTIONS_INIT;
+    CLGRAD_TRY(clgrad_roof_create(dev, CLGRAD_ROOF_COPY, 100000, &c.roof));
+    o.seconds = o.warm_seconds = 0, o.sample_seconds = 1e-6, o.min_samples = o.max_samples = 2, o.roof = c.roof;
+    const clgrad_status status = clgrad_time_work(dev, one_launch, &c, &o, &t);
+    clgrad_roof_release(&c.roof);
+    return status;
+}
+
+/* The calls are the same on every device; on one without vectors of its own (llvmpipe) these launches would take a minute. */
+static bool quick_enough(void) { return test_device() && clgrad_device_get_info(test_device())->float_width > 1; }
+
+START_TEST(measuring_without_memory_says_so)
+{
+    test_memory memory = { 0 };
+    measurement m = { NULL };
+    if (!quick_enough()) return;
+    clgrad_context *ctx = test_memory_context(&memory);
+    ck_assert_int_eq(clgrad_device_open(ctx, NULL, &m.dev), CLGRAD_OK);
+    ck_assert_int_eq(measure_copy(ctx, &m), CLGRAD_OK); /* the device keeps programs and a pool from now on */
+    ck_assert_uint_ge(test_refuse_each(&memory, ctx, measure_copy, &m), 10);
+    clgrad_device_release(&m.dev);
+    clgrad_context_release(&ctx);
+}
+END_TEST
+
+START_TEST(a_call_that_fails_ends_a_measurement_cleanly)
+{
+    enum { FEWEST = 40, MOST = 200 };
+    measurement m = { NULL };
+    size_t k = 1;
+    if (!quick_enough()) return;
+    test_device_close();
+    test_cl_install(true);
+    ck_assert_int_eq(clgrad_device_open(test_context(), NULL, &m.dev), CLGRAD_OK);
+    ck_assert_int_eq(measure_copy(NULL, &m), CLGRAD_OK);
+    const long live = test_cl_state.live;
+    for (; k < MOST; k++) {
+        test_cl_state.failed = NULL;
+        test_cl_state.code = CL_OUT_OF_HOST_MEMORY;
+        test_cl_state.fail_at = test_cl_state.calls + k;
+        const clgrad_status status = measure_copy(NULL, &m);
+        if (!test_cl_state.failed) break;
+        /* a clock that cannot be read reads zero: no failure */
+        const bool clock = strcmp(test_cl_state.failed, "clGetEventProfilingInfo") == 0;
+        ck_assert_msg(clock ? status == CLGRAD_OK : status == CLGRAD_E_MEMORY || status == CLGRAD_E_DEVICE, "call %zu (%s): %s",
+                      k, test_cl_state.failed, clgrad_status_name(status));
+        test_cl_state.fail_at = 0;
+        ck_assert_int_eq(clgrad_device_finish(m.dev), CLGRAD_OK);
+        ck_assert_msg(test_cl_state.live == live, "call %zu (%s) leaves %ld references", k, test_cl_state.failed,
+                      test_cl_state.live - live);
+    }
+    ck_assert_uint_ge(k, FEWEST);
+    clgrad_device_release(&m.dev);
+    test_cl_install(false);
+}
+END_TEST
+
 Suite *bench_suite(void)
 {
     Suite *suite = suite_create("bench");
@@ -302,6 +382,8 @@ Suite *bench_suite(void)
     tcase_add_test(tests, the_kernels_of_the_memory_roofs_do_their_work);
     tcase_add_test(tests, timing_counts_its_runs_and_passes_failures_on);
     tcase_add_test(tests, a_driver_whose_clock_lies_is_found_out);
+    tcase_add_test(tests, measuring_without_memory_says_so);
+    tcase_add_test(tests, a_call_that_fails_ends_a_measurement_cleanly);
     suite_add_tcase(suite, tests);
     return suite;
 }
