@@ -52,6 +52,8 @@ struct bench_row {
     bool trans_a, trans_b;
     const char *layers, *activation, *rule; /* networks and updates */
     int64_t batch;
+    int64_t columns; /* of a block of directions; 0 counts as 1 */
+    bool scratch;    /* products: at a new point each time */
 };
 
 extern const bench_row bench_rows[];
@@ -110,13 +112,14 @@ typedef struct bench_network {
     int64_t widths[16];
     size_t layers; /* of weights */
     int64_t parameters;
-    double forward, gradient, hvp, gnvp; /* FLOPs by counting; hvp and gnvp at a kept point */
+    double forward, gradient; /* FLOPs by counting */
+    double hvp, gnvp, point;  /* of a product at a kept point, and of what a new point costs before */
 } bench_network;
 
 void bench_network_of(const bench_row *row, bench_network *out);
 /* The mean softmax cross-entropy of a batch: inputs parameters, x, y, weights; values in c->in, sizes in c. c->graph is it. */
 clgrad_status bench_objective(bench_case *c);
-/* The model's graph and the mean loss as a graph of (z, y). */
+/* The two graphs that bench_objective joins, and the same values. */
 clgrad_status bench_model(bench_case *c, clgrad_graph **model, clgrad_graph **loss);
 
 /* --- results --- */

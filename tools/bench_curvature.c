@@ -1,14 +1,27 @@
-/* Curvature at a kept point: the Hessian as an operator, and the Gauss-Newton matrix put together from the transforms. */
+/* Curvature: products with the Hessian and the Gauss-Newton matrix of a network, of one vector or a block, at a kept point or
+ * from scratch. */
 
 #include "bench.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_PARAMETERS = 32 };
 
-static const double tolerance_l2 = 5e-5, tolerance_max = 2e-3;
+/* A block's directions and results have the columns in front; the first column is c->in's, which the reference sees. */
+typedef struct block {
+    clgrad_graph *model, *loss;
+    clgrad_tensor *v[MOST_PARAMETERS];
+} block;
 
-/* Directions like the parameters, behind c->in; c->num_in counts them afterwards. */
+static int64_t columns_of(const bench_case *c) { return c->row->columns > 1 ? c->row->columns : 1; }
+
+static void all_parameters(const bench_case *c, size_t *wrt)
+{
+    for (size_t i = 0; i < c->num_parameters; i++) wrt[i] = i;
+}
+
+/* Directions behind c->in; c->num_in counts them afterwards. */
 static clgrad_status add_directions(bench_case *c)
 {
     const size_t first = c->num_in;
@@ -24,38 +37,120 @@ static clgrad_status add_directions(bench_case *c)
     return CLGRAD_OK;
 }
 
-static void all_parameters(const bench_case *c, size_t *wrt)
+/* Columns of direction i: c->in's first, then others. */
+static clgrad_status make_columns(bench_case *c, size_t i, clgrad_tensor **out)
 {
-    for (size_t i = 0; i < c->num_parameters; i++) wrt[i] = i;
+    const clgrad_array *first = &c->in[c->num_in - c->num_parameters + i];
+    clgrad_shape shape = first->shape;
+    clgrad_array all = { .data = NULL };
+    memmove(shape.dims + 1, shape.dims, (size_t)shape.rank * sizeof *shape.dims);
+    shape.dims[0] = columns_of(c);
+    shape.rank++;
+    clgrad_status status = clgrad_array_create(c->ctx, CLGRAD_F32, shape, &all);
+    if (status) return status;
+    bench_uniform(&all, 200 + i, -1, 1);
+    memcpy(all.data, first->data, clgrad_array_bytes(first));
+    status = clgrad_tensor_create_from(c->dev, CLGRAD_F32, shape, all.data, clgrad_array_bytes(&all), out);
+    clgrad_array_release(c->ctx, &all);
+    return status;
 }
 
-static void set_costs(bench_case *c, double flops, const bench_network *net)
+static clgrad_status run_product(void *user)
 {
-    c->flops = flops;
-    c->bytes = 12.0 * (double)net->parameters + 4.0 * (double)(c->row->batch * net->widths[0]);
+    bench_case *c = user;
+    const block *b = c->own;
+    clgrad_status status = c->row->scratch ? clgrad_operator_set_point(c->op, c->tensors) : CLGRAD_OK;
+    if (status) return status;
+    return columns_of(c) > 1 ? clgrad_operator_apply_block(c->op, columns_of(c), b->v, c->out, 0, NULL, NULL)
+                             : clgrad_operator_apply(c->op, b->v, c->out, 0, NULL, NULL);
+}
+
+static void set_costs(bench_case *c, double product, const bench_network *net)
+{
+    const double columns = (double)columns_of(c), size = 4.0 * (double)net->parameters;
+    c->flops = columns * product + (c->row->scratch ? net->point : 0);
+    c->bytes =
+        (1 + 2 * columns) * size + 4.0 * (double)(c->row->batch * net->widths[0]); /* parameters, directions, products, x */
     c->roof = c->row->batch >= 16 ? CLGRAD_ROOF_FMA_F32 : CLGRAD_ROOF_READ;
     c->working_set = (uint64_t)c->bytes;
-    c->tolerance_l2 = tolerance_l2, c->tolerance_max = tolerance_max;
+    c->tolerance_l2 = 5e-5, c->tolerance_max = 2e-3;
+}
+
+/* Directions and tensors; c->op is made by the caller behind it. */
+static clgrad_status prepare(bench_case *c)
+{
+    block *b = c->own;
+    clgrad_status status = add_directions(c);
+    if (!status) status = bench_upload(c, c->num_parameters);
+    for (size_t i = 0; !status && i < c->num_parameters; i++) {
+        if (columns_of(c) > 1)
+            status = make_columns(c, i, &b->v[i]);
+        else
+            b->v[i] = clgrad_tensor_retain(c->tensors[c->num_in - c->num_parameters + i]);
+    }
+    return status;
+}
+
+/* Single applications to each column give the block's bits, column by column. */
+static clgrad_status hold_columns(bench_case *c, size_t column, clgrad_tensor *const *got)
+{
+    const block *b = c->own;
+    clgrad_tensor *v[MOST_PARAMETERS] = { NULL }, *single[MOST_PARAMETERS] = { NULL };
+    clgrad_status status = CLGRAD_OK;
+    for (size_t i = 0; !status && i < c->num_parameters; i++) {
+        const clgrad_shape shape = c->in[i].shape;
+        status = clgrad_tensor_view(b->v[i], (int64_t)column * clgrad_shape_count(&shape), shape, &v[i]);
+    }
+    if (!status) status = clgrad_operator_apply(c->op, v, single, 0, NULL, NULL);
+    for (size_t i = 0; !status && i < c->num_parameters; i++) {
+        clgrad_array one = { .data = NULL }, all = { .data = NULL };
+        status = bench_read(c->ctx, single[i], &one);
+        if (!status) status = bench_read(c->ctx, got[i], &all);
+        const size_t bytes = clgrad_array_bytes(&one);
+        if (!status && memcmp(one.data, (const char *)all.data + column * bytes, bytes) != 0) c->deterministic = 0;
+        clgrad_array_release(c->ctx, &one);
+        clgrad_array_release(c->ctx, &all);
+    }
+    for (size_t i = 0; i < c->num_parameters; i++) clgrad_tensor_release(&v[i]), clgrad_tensor_release(&single[i]);
+    return status;
+}
+
+/* The first column against the reference, the others against single applications. */
+static clgrad_status verify_products(bench_case *c, const clgrad_graph *reference)
+{
+    clgrad_tensor *first[MOST_PARAMETERS] = { NULL };
+    clgrad_status status = run_product(c);
+    for (size_t i = 0; !status && i < c->num_parameters; i++)
+        status = clgrad_tensor_view(c->out[i], 0, c->in[i].shape, &first[i]);
+    if (!status)
+        status =
+            bench_hold_against(c, reference, clgrad_graph_num_outputs(reference) - c->num_parameters, first, c->num_parameters);
+    for (size_t i = 0; i < c->num_parameters; i++) clgrad_tensor_release(&first[i]);
+    if (!status) status = bench_repeat(c);
+    for (size_t column = 1; !status && column < (size_t)columns_of(c); column++) status = hold_columns(c, column, c->out);
+    return status;
+}
+
+static void close_products(bench_case *c)
+{
+    block *b = c->own;
+    if (!b) return;
+    for (size_t i = 0; i < MOST_PARAMETERS; i++) clgrad_tensor_release(&b->v[i]);
+    clgrad_graph_release(&b->model);
+    clgrad_graph_release(&b->loss);
+    free(b);
 }
 
 /* --- the Hessian --- */
-
-static clgrad_tensor *const *directions(const bench_case *c) { return c->tensors + c->num_in - c->num_parameters; }
-
-static clgrad_status run_hvp(void *user)
-{
-    bench_case *c = user;
-    return clgrad_operator_apply(c->op, directions(c), c->out, 0, NULL, NULL);
-}
 
 static clgrad_status open_hvp(bench_case *c)
 {
     bench_network net;
     size_t wrt[MOST_PARAMETERS];
+    c->own = calloc(1, sizeof(block));
     bench_network_of(c->row, &net);
-    clgrad_status status = bench_objective(c);
-    if (!status) status = add_directions(c);
-    if (!status) status = bench_upload(c, c->num_parameters);
+    clgrad_status status = c->own ? bench_objective(c) : CLGRAD_E_MEMORY;
+    if (!status) status = prepare(c);
     if (status) return status;
     all_parameters(c, wrt);
     set_costs(c, net.hvp, &net);
@@ -67,139 +162,45 @@ static clgrad_status verify_hvp(bench_case *c)
     size_t wrt[MOST_PARAMETERS];
     clgrad_graph *products = NULL;
     all_parameters(c, wrt);
-    clgrad_status status = run_hvp(c);
-    if (!status) status = clgrad_hessian_vector(c->graph, 0, c->num_parameters, wrt, &products);
-    if (!status)
-        status =
-            bench_hold_against(c, products, clgrad_graph_num_outputs(products) - c->num_parameters, c->out, c->num_parameters);
+    clgrad_status status = clgrad_hessian_vector(c->graph, 0, c->num_parameters, wrt, &products);
+    if (!status) status = verify_products(c, products);
     clgrad_graph_release(&products);
-    return status ? status : bench_repeat(c);
-}
-
-const bench_family bench_hvp = { "hvp", "run", open_hvp, verify_hvp, run_hvp, NULL, NULL };
-
-/* --- Gauss-Newton: G v = J' H_L J v, J the model's Jacobian, H_L the loss' Hessian with respect to its outputs --- */
-
-/* What depends on the direction, and what its function reads and writes beside it. */
-typedef struct kept_point {
-    clgrad_function *known, *unknown;
-    clgrad_tensor **kept, **arguments;
-    size_t num_kept;
-} kept_point;
-
-/* Three transforms, inlined one behind the other. Inputs: parameters, x, y, directions; outputs: the products. */
-static clgrad_status join(bench_case *c, const clgrad_graph *tangent, const clgrad_graph *curvature, const clgrad_graph *back)
-{
-    const size_t p = c->num_parameters;
-    clgrad_node in[2 * MOST_PARAMETERS + 2], part[MOST_PARAMETERS + 4], out[MOST_PARAMETERS + 4];
-    clgrad_graph *g = c->graph;
-    char name[24];
-    for (size_t i = 0; i < 2 * p + 2; i++) {
-        snprintf(name, sizeof name, "in%zu", i);
-        const clgrad_array *value = &c->in[i < p + 2 ? i : i + 1]; /* the sample weights in c->in are the objective's alone */
-        in[i] = clgrad_input(g, name, value->dtype, value->shape);
-    }
-    clgrad_node jvp_in[2 * MOST_PARAMETERS + 1];
-    for (size_t i = 0; i <= p; i++) jvp_in[i] = in[i];
-    for (size_t i = 0; i < p; i++) jvp_in[p + 1 + i] = in[p + 2 + i];
-    clgrad_status status = clgrad_graph_inline(g, tangent, jvp_in, part); /* z, dz */
-    if (!status)
-        status = clgrad_graph_inline(g, curvature, (clgrad_node[]){ part[0], in[p + 1], part[1] }, out); /* gradient, H dz */
-    jvp_in[p + 1] = out[1];
-    if (!status) status = clgrad_graph_inline(g, back, jvp_in, out); /* z, products */
-    for (size_t i = 0; !status && i < p; i++) {
-        snprintf(name, sizeof name, "h%zu", i);
-        status = clgrad_output(g, name, out[1 + i]);
-    }
     return status;
 }
 
-static clgrad_status build_products(bench_case *c)
-{
-    size_t wrt[MOST_PARAMETERS];
-    clgrad_graph *model = NULL, *loss = NULL, *tangent = NULL, *curvature = NULL, *back = NULL;
-    clgrad_status status = bench_model(c, &model, &loss);
-    if (!status) status = add_directions(c);
-    all_parameters(c, wrt);
-    if (!status) status = clgrad_jvp(model, c->num_parameters, wrt, &tangent);
-    if (!status) status = clgrad_hessian_vector(loss, 0, 1, &(size_t){ 0 }, &curvature);
-    if (!status) status = clgrad_vjp(model, c->num_parameters, wrt, &back);
-    if (!status) status = clgrad_graph_create(c->ctx, &c->graph);
-    if (!status) status = join(c, tangent, curvature, back);
-    if (!status) status = clgrad_graph_status(c->graph);
-    clgrad_graph *const all[] = { model, loss, tangent, curvature, back };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) clgrad_graph_release(&(clgrad_graph *){ all[i] });
-    return status;
-}
+const bench_family bench_hvp = { "hvp", "run", open_hvp, verify_hvp, run_product, close_products, NULL };
 
-/* Gives up the sample weights, which these graphs have no use for: c->in is then one array per input of c->graph. */
-static void drop_weights(bench_case *c)
-{
-    const size_t at = c->num_parameters + 2;
-    clgrad_array_release(c->ctx, &c->in[at]);
-    for (size_t i = at; i + 1 < c->num_in; i++) c->in[i] = c->in[i + 1];
-    c->num_in--;
-}
+/* --- the Gauss-Newton matrix --- */
 
-static clgrad_status split_and_compile(bench_case *c, kept_point *k)
+static clgrad_objective_options objective_options(const bench_case *c)
 {
-    size_t wrt[MOST_PARAMETERS];
-    clgrad_graph *known = NULL, *unknown = NULL;
-    for (size_t i = 0; i < c->num_parameters; i++) wrt[i] = c->num_parameters + 2 + i;
-    clgrad_status status = clgrad_split(c->graph, c->num_parameters, wrt, &known, &unknown, NULL);
-    if (!status) status = clgrad_function_create(c->dev, known, NULL, &k->known);
-    if (!status) status = clgrad_function_create(c->dev, unknown, NULL, &k->unknown);
-    if (!status) {
-        k->num_kept = clgrad_graph_num_outputs(known);
-        k->kept = calloc(k->num_kept, sizeof *k->kept);
-        k->arguments = calloc(c->num_parameters + k->num_kept, sizeof *k->arguments);
-        if (!k->kept || !k->arguments) status = CLGRAD_E_MEMORY;
-    }
-    clgrad_graph_release(&known);
-    clgrad_graph_release(&unknown);
-    return status;
-}
-
-static clgrad_status run_gnvp(void *user)
-{
-    bench_case *c = user;
-    const kept_point *k = c->own;
-    return clgrad_function_call(k->unknown, k->arguments, c->out, 0, NULL, NULL);
+    clgrad_objective_options options = CLGRAD_OBJECTIVE_OPTIONS_INIT;
+    options.num_parameters = c->num_parameters;
+    return options;
 }
 
 static clgrad_status open_gnvp(bench_case *c)
 {
     bench_network net;
-    kept_point *k = c->own = calloc(1, sizeof *k);
+    block *b = c->own = calloc(1, sizeof *b);
     bench_network_of(c->row, &net);
-    clgrad_status status = k ? build_products(c) : CLGRAD_E_MEMORY;
+    clgrad_status status = b ? bench_model(c, &b->model, &b->loss) : CLGRAD_E_MEMORY;
+    if (!status) status = prepare(c);
     if (status) return status;
-    drop_weights(c);
-    status = bench_upload(c, c->num_parameters);
-    if (!status) status = split_and_compile(c, k);
-    if (!status) status = clgrad_function_call(k->known, c->tensors, k->kept, 0, NULL, NULL);
-    if (status) return status;
-    for (size_t i = 0; i < c->num_parameters; i++) k->arguments[i] = directions(c)[i];
-    for (size_t i = 0; i < k->num_kept; i++) k->arguments[c->num_parameters + i] = k->kept[i];
     set_costs(c, net.gnvp, &net);
-    return CLGRAD_OK;
+    const clgrad_objective_options options = objective_options(c);
+    return clgrad_gauss_newton_create(c->dev, b->model, b->loss, &options, c->tensors, &c->op);
 }
 
 static clgrad_status verify_gnvp(bench_case *c)
 {
-    clgrad_status status = run_gnvp(c);
-    if (!status) status = bench_hold_against(c, c->graph, 0, c->out, c->num_parameters);
-    return status ? status : bench_repeat(c);
+    const block *b = c->own;
+    const clgrad_objective_options options = objective_options(c);
+    clgrad_graph *products = NULL;
+    clgrad_status status = clgrad_gauss_newton_vector(b->model, b->loss, &options, &products);
+    if (!status) status = verify_products(c, products);
+    clgrad_graph_release(&products);
+    return status;
 }
 
-static void close_gnvp(bench_case *c)
-{
-    kept_point *k = c->own;
-    if (!k) return;
-    for (size_t i = 0; k->kept && i < k->num_kept; i++) clgrad_tensor_release(&k->kept[i]);
-    clgrad_function_release(&k->known);
-    clgrad_function_release(&k->unknown);
-    free(k->kept), free(k->arguments), free(k);
-}
-
-const bench_family bench_gnvp = { "gnvp", "run", open_gnvp, verify_gnvp, run_gnvp, close_gnvp, NULL };
+const bench_family bench_gnvp = { "gnvp", "run", open_gnvp, verify_gnvp, run_product, close_products, NULL };

@@ -31,6 +31,7 @@ void bench_network_of(const bench_row *row, bench_network *net)
     net->gradient = 3 * net->forward - first;
     net->hvp = 2 * first + 6 * rest;
     net->gnvp = 2 * first + 4 * rest;
+    net->point = 2 * net->forward - first;
 }
 
 static clgrad_status describe(bench_case *c, clgrad_model **model)
@@ -74,39 +75,26 @@ static clgrad_status fill_inputs(bench_case *c, const clgrad_model *model)
     return CLGRAD_OK;
 }
 
-clgrad_status bench_objective(bench_case *c)
-{
-    clgrad_model *model = NULL;
-    clgrad_graph *net = NULL, *loss = NULL;
-    clgrad_objective_options options = CLGRAD_OBJECTIVE_OPTIONS_INIT;
-    clgrad_status status = describe(c, &model);
-    if (!status) status = clgrad_model_graph(model, c->row->batch, true, &net);
-    if (!status) status = loss_graph(c, clgrad_model_outputs(model), &loss);
-    if (!status) {
-        options.num_parameters = c->num_parameters = clgrad_model_num_parameters(model);
-        status = clgrad_objective_create(net, loss, &options, &c->graph);
-    }
-    if (!status) status = fill_inputs(c, model);
-    clgrad_graph_release(&net);
-    clgrad_graph_release(&loss);
-    clgrad_model_release(&model);
-    return status;
-}
-
 clgrad_status bench_model(bench_case *c, clgrad_graph **net, clgrad_graph **loss)
 {
     clgrad_model *model = NULL;
     clgrad_status status = describe(c, &model);
     if (!status) status = clgrad_model_graph(model, c->row->batch, true, net);
-    if (!status) status = clgrad_graph_create(c->ctx, loss);
-    if (!status) {
-        const clgrad_node z = clgrad_input(*loss, "z", CLGRAD_F32, CLGRAD_SHAPE(c->row->batch, clgrad_model_outputs(model)));
-        const clgrad_node y = clgrad_input(*loss, "y", CLGRAD_I32, CLGRAD_SHAPE(c->row->batch));
-        const clgrad_node each = clgrad_loss_cross_entropy(*loss, z, y);
-        status = clgrad_output(*loss, "loss", clgrad_mean(*loss, each, CLGRAD_ALL_AXES, false));
-        c->num_parameters = clgrad_model_num_parameters(model);
-    }
+    if (!status) status = loss_graph(c, clgrad_model_outputs(model), loss);
+    if (!status) c->num_parameters = clgrad_model_num_parameters(model);
     if (!status) status = fill_inputs(c, model);
     clgrad_model_release(&model);
+    return status;
+}
+
+clgrad_status bench_objective(bench_case *c)
+{
+    clgrad_graph *net = NULL, *loss = NULL;
+    clgrad_objective_options options = CLGRAD_OBJECTIVE_OPTIONS_INIT;
+    clgrad_status status = bench_model(c, &net, &loss);
+    options.num_parameters = c->num_parameters;
+    if (!status) status = clgrad_objective_create(net, loss, &options, &c->graph);
+    clgrad_graph_release(&net);
+    clgrad_graph_release(&loss);
     return status;
 }

@@ -10,9 +10,10 @@
 enum { MIB16 = 1 << 24 };
 
 /* clang-format off */
-#define PRODUCT(id, m, n, k, ta, tb) { id, NULL, &bench_matmul, m, n, k, ta, tb, NULL, NULL, NULL, 0 }
-#define ELEMENTS(id, what, family, n, rule) { id, what, &family, 0, n, 0, false, false, NULL, NULL, rule, 0 }
-#define NETWORK(id, family, layers, activation, rule, batch) { id, NULL, &family, 0, 0, 0, false, false, layers, activation, rule, batch }
+#define PRODUCT(id, m, n, k, ta, tb) { id, NULL, &bench_matmul, m, n, k, ta, tb, NULL, NULL, NULL, 0, 0, false }
+#define ELEMENTS(id, what, family, n, rule) { id, what, &family, 0, n, 0, false, false, NULL, NULL, rule, 0, 0, false }
+#define NETWORK(id, family, layers, activation, rule, batch) { id, NULL, &family, 0, 0, 0, false, false, layers, activation, rule, batch, 0, false }
+#define CURVATURE(id, family, layers, batch, columns, scratch) { id, NULL, &family, 0, 0, 0, false, false, layers, "tanh", NULL, batch, columns, scratch }
 /* clang-format on */
 
 const bench_row bench_rows[] = {
@@ -29,8 +30,12 @@ const bench_row bench_rows[] = {
     NETWORK("step.sgd.mlp-784-256-128-64-10.gelu.b128", bench_step, "784-256-128-64-10", "gelu", "sgd", 128),
     NETWORK("grad.mlp-784-1024-1024-10.b256", bench_grad, "784-1024-1024-10", "tanh", NULL, 256),
     NETWORK("grad.mlp-783-1001-517-11.sigmoid.b100", bench_grad, "783-1001-517-11", "sigmoid", NULL, 100),
-    NETWORK("hvp.kept.mlp-784-1024-1024-10.b256", bench_hvp, "784-1024-1024-10", "tanh", NULL, 256),
-    NETWORK("gnvp.kept.mlp-784-1024-1024-10.b256", bench_gnvp, "784-1024-1024-10", "tanh", NULL, 256),
+    CURVATURE("hvp.kept.mlp-784-1024-1024-10.b256", bench_hvp, "784-1024-1024-10", 256, 1, false),
+    CURVATURE("hvp.scratch.mlp-784-1024-1024-10.b256", bench_hvp, "784-1024-1024-10", 256, 1, true),
+    CURVATURE("hvp.scratch.columns8.mlp-784-1024-1024-10.b256", bench_hvp, "784-1024-1024-10", 256, 8, true),
+    CURVATURE("hvp.kept.mlp-784-1024-1024-10.b1", bench_hvp, "784-1024-1024-10", 1, 1, false),
+    CURVATURE("hvp.kept.columns8.mlp-784-1024-1024-10.b1", bench_hvp, "784-1024-1024-10", 1, 8, false),
+    CURVATURE("gnvp.kept.mlp-784-1024-1024-10.b256", bench_gnvp, "784-1024-1024-10", 256, 1, false),
     ELEMENTS("update.sgd.f32.16M", "SGD update of 16M parameters, gradient given", bench_update, MIB16, "sgd"),
     ELEMENTS("update.adam.f32.16M", "Adam update of 16M parameters, gradient given", bench_update, MIB16, "adam"),
     ELEMENTS("map.gelu-scale-add.16M", "y = 1.5 gelu(x) + 0.25 (erf form) over 16M elements", bench_map, MIB16, NULL),
@@ -50,6 +55,8 @@ static const char *describe(const bench_row *r, char *text, size_t bytes)
     }
     snprintf(text, bytes, "%s of %s, %s, softmax cross-entropy, batch %lld%s%s", r->family->group, r->layers, r->activation,
              (long long)r->batch, r->rule ? ", " : "", r->rule ? r->rule : "");
+    if (r->columns > 1) snprintf(text + strlen(text), bytes - strlen(text), ", %lld directions at once", (long long)r->columns);
+    if (r->scratch) snprintf(text + strlen(text), bytes - strlen(text), ", at a new point each time");
     return text;
 }
 

@@ -66,7 +66,7 @@ static void print_roof(FILE *out, const json_t *row)
 {
     char rate[32], intrinsics[48] = "";
     if (!is_ok(row)) {
-        fprintf(out, "%-42s %-12s %s\n", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
+        fprintf(out, "%-47s %-12s %s\n", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
         return;
     }
     const double beside = number_of(row, "intrinsics");
@@ -74,7 +74,7 @@ static void print_roof(FILE *out, const json_t *row)
         char figure[32];
         snprintf(intrinsics, sizeof intrinsics, "  intrinsics %s", rate_of_roof(row, beside, figure, sizeof figure));
     }
-    fprintf(out, "%-42s %14s%s  %s%s%s\n", text_of(row, "id"), rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate),
+    fprintf(out, "%-47s %14s%s  %s%s%s\n", text_of(row, "id"), rate_of_roof(row, number_of(row, "rate"), rate, sizeof rate),
             intrinsics, text_of(row, "form"), *text_of(row, "reason") ? "; " : "", text_of(row, "reason"));
 }
 
@@ -106,12 +106,12 @@ static void print_row(FILE *out, const json_t *row)
     char time[24], spread[24], rate[32], text[400];
     const double error = number_of(json_object_get(row, "err"), "rel_l2"), percent = number_of(row, "roof_pct");
     if (isnan(number_of(row, "median_ns"))) {
-        fprintf(out, "%-42s %-12s %s", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
+        fprintf(out, "%-47s %-12s %s", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
         if (!isnan(error)) fprintf(out, " (relative error %.2g)", error);
         fputc('\n', out);
         return;
     }
-    fprintf(out, "%-42s %9s +-%8s %15s", text_of(row, "id"), duration(number_of(row, "median_ns"), time, sizeof time),
+    fprintf(out, "%-47s %9s +-%8s %15s", text_of(row, "id"), duration(number_of(row, "median_ns"), time, sizeof time),
             duration(number_of(row, "mad_ns"), spread, sizeof spread), rate_of_row(row, rate, sizeof rate));
     if (is_ok(row))
         fprintf(out, " %5.1f%%", percent);
@@ -154,7 +154,7 @@ void bench_print_table(FILE *out, const json_t *file)
         print_heading(out, file, run);
         json_array_foreach(results, r, row) if (is_roof(row)) print_roof(out, row);
         if (count_rows(results))
-            fprintf(out, "\n%-42s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share",
+            fprintf(out, "\n%-47s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share",
                     "(best) of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
         const double mean = bench_headline(results, &count);

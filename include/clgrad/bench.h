@@ -110,12 +110,12 @@ typedef struct clgrad_timing_options {
     double seconds;        /* for the samples; at least min_samples are taken however long they last */
     double warm_seconds;   /* before the first sample; 3 runs at least */
     double sample_seconds; /* runs are batched until a sample lasts this long */
-    size_t min_samples, max_samples; /* at most CLGRAD_MAX_SAMPLES */
+    size_t min_samples, max_samples; /* in each half of the time, and in all; at most CLGRAD_MAX_SAMPLES */
     double noise;          /* stop once 20 samples are there and their MAD is below this part of the median */
     clgrad_roof *roof;     /* NULL, or a roof that gets a round before, amid and behind the samples, so that drift hits both */
 } clgrad_timing_options;
 
-#define CLGRAD_TIMING_OPTIONS_INIT { sizeof(clgrad_timing_options), 0.6, 0.1, 0.005, 5, 100, 0.01, NULL }
+#define CLGRAD_TIMING_OPTIONS_INIT { sizeof(clgrad_timing_options), 0.6, 0.1, 0.005, 4, 100, 0.01, NULL }
 
 typedef struct clgrad_timing {
     size_t struct_size;
