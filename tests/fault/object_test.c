@@ -233,6 +233,7 @@ static clgrad_status make_accumulating(fault_world *world, objects *o)
     clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
     options.rule = "momentum";
     options.accumulate = 2;
+    options.loss_scale = 1024;
     return clgrad_optimizer_create(world->dev, o->f, 0, 1, o->views, &options, &o->opt);
 }
 
@@ -257,7 +258,7 @@ static clgrad_status read_optimizer(fault_world *world, objects *o)
     CLGRAD_TRY(read_values(o, clgrad_optimizer_parameter(o->opt, 0)));
     for (size_t i = 0; clgrad_optimizer_state(o->opt, 0, i, NULL); i++)
         CLGRAD_TRY(read_values(o, clgrad_optimizer_state(o->opt, 0, i, NULL)));
-    return CLGRAD_OK;
+    return clgrad_optimizer_scaling(o->opt) ? read_values(o, clgrad_optimizer_scaling(o->opt)) : CLGRAD_OK;
 }
 
 /* --- what functions say of themselves --- */
