@@ -291,6 +291,7 @@ def modes(row):
 def main():
     if os.environ.get("PEERS_DEVICE", "cpu") == "cpu":
         jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_default_matmul_precision", "highest")  # f32, not the shorter formats GPUs would take
     device = jax.devices()[0]
     worker.serve("JAX", dict(version=jax.__version__, threads=worker.threads(), core="XLA (Eigen, oneDNN)", device=device.device_kind), modes)
 

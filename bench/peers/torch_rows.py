@@ -416,7 +416,7 @@ def compiled_epoch(how):
         parameters = leaves(parameters, False)
         m, v = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
         b1, b2 = rows.ADAM["betas"]
-        t = torch.zeros(())
+        t = torch.zeros((), device=DEVICE)
 
         def adam(parameters, m, v, t, x, labels):
             t.add_(1)
@@ -472,7 +472,8 @@ def main():
     allow_recompilation()
     torch.set_num_threads(worker.threads())
     torch.mm(torch.ones(2, 2), torch.ones(2, 2))
-    name = DEVICE if DEVICE == "cpu" else getattr(torch, DEVICE).get_device_name()
+    named = getattr(getattr(torch, DEVICE), "get_device_name", None)
+    name = named() if named else DEVICE
     worker.serve("PyTorch", dict(version=torch.__version__, threads=torch.get_num_threads(), core=core(), device=name), modes)
 
 
