@@ -10,8 +10,6 @@
 #include <stdio.h>
 
 enum { MOST_PARTS = 16, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32 };
-/* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups when the parts allow it. */
-static const double serial_us = 40, parallel_us = 15;
 
 typedef enum relation { INDEPENDENT, SAME_ROWS, CONFLICT } relation;
 
@@ -33,6 +31,7 @@ typedef struct merger {
     size_t *order;   /* launches as they will follow each other */
     size_t num_ordered, first; /* the first that has no kernel yet */
     int64_t units;
+    double serial_us, parallel_us;
 } merger;
 
 /* --- one launch --- */
@@ -192,7 +191,7 @@ static bool take(merger *m, gathered *k, size_t next, bool serial)
     more.arguments += arguments;
     more.us += m->members[next].us;
     more.apart = k->apart && stay_apart(m, &more, next);
-    if (!more.apart && (!serial || more.us > serial_us || (k->apart && k->us > parallel_us))) {
+    if (!more.apart && (!serial || more.us > m->serial_us || (k->apart && k->us > m->parallel_us))) {
         for (size_t i = 0; i < k->count; i++) m->members[k->launch[i]].cut = was_cut[i];
         m->members[next].cut = false;
         return false;
@@ -206,7 +205,7 @@ static clgrad_status close_kernel(merger *m, const gathered *k)
     clgrad_plan *plan = m->plan;
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->kernels, &plan->kernel_capacity, plan->num_kernels + 1, sizeof *plan->kernels));
     clgrad_plan_kernel *kernel = &plan->kernels[plan->num_kernels];
-    *kernel = (clgrad_plan_kernel){ .first = m->num_ordered, .count = k->count, .groups = k->us <= parallel_us || !k->apart ? 1 : 0 };
+    *kernel = (clgrad_plan_kernel){ .first = m->num_ordered, .count = k->count, .groups = k->us <= m->parallel_us || !k->apart ? 1 : 0 };
     for (size_t i = 0; i < k->count; i++) {
         clgrad_launch *l = &plan->launches[k->launch[i]];
         const bool cut = kernel->groups != 1 && m->members[k->launch[i]].cut;
@@ -257,8 +256,9 @@ static bool merges(const clgrad_plan *plan)
 {
     const clgrad_device_info *info = clgrad_device_get_info(plan->dev);
     const clgrad_plan_options *o = &plan->options;
-    return !o->no_fusion && !o->no_merge && !o->work_group && o->reduce != CLGRAD_VARIANT_GPU && info->kind == CLGRAD_DEVICE_CPU &&
-           info->float_width > 1 && !strstr(info->quirks, "short-loops");
+    if (o->merge == CLGRAD_MERGE_GROUPS) return true;
+    return o->merge == CLGRAD_MERGE_AUTO && !o->no_fusion && !o->work_group && o->reduce != CLGRAD_VARIANT_GPU &&
+           info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && !strstr(info->quirks, "short-loops");
 }
 
 static clgrad_status merge(merger *m)
@@ -272,7 +272,11 @@ static clgrad_status merge(merger *m)
 
 clgrad_status clgrad_plan_merge(clgrad_plan *plan)
 {
-    merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units };
+    /* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups where the parts
+     * allow it. */
+    merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units,
+                 .serial_us = 40, .parallel_us = 15 };
+    if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = 0;
     m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
     m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);
     const clgrad_status st = m.members && m.order ? merge(&m) : CLGRAD_E_MEMORY;

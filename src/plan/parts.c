@@ -14,6 +14,7 @@ static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH
 
 static int64_t num_shares(const clgrad_launch *l)
 {
+    if (l->shares) return l->shares;
     return is_product(l) ? (int64_t)(l->global[0] * l->global[1] * l->global[2]) : (int64_t)l->global[0];
 }
 
@@ -55,8 +56,10 @@ static void print_call(const clgrad_plan_kernel *k, const clgrad_launch *l, size
 {
     clgrad_text_append(out, "    for (long t = (group + k[%zu]) %% groups; t < k[%zu]; t += groups)\n        %s(", word + 1, word, l->function);
     if (is_product(l)) {
-        clgrad_text_append(out, "k + %zu, t %% k[%zu], t / k[%zu] %% k[%zu], t / k[%zu] / k[%zu], (local %s *)scratch",
-                           word + PRODUCT_HEAD, word + 2, word + 2, word + 3, word + 2, word + 3, l->matmul.vector);
+        /* Remainders by hand: LLVM freezes the operand of / and % together, on which Oclgrind stumbles. */
+        clgrad_text_append(out, "k + %zu, t - t / k[%zu] * k[%zu], t / k[%zu] - t / k[%zu] / k[%zu] * k[%zu], t / k[%zu] / k[%zu], (local %s *)scratch",
+                           word + PRODUCT_HEAD, word + 2, word + 2, word + 2, word + 2, word + 3, word + 3, word + 2, word + 3,
+                           l->matmul.vector);
         print_argument(k, l->operand_value[0], l->desc.a_dtype, false, out);
         print_argument(k, l->operand_value[1], l->desc.b_dtype, false, out);
     } else {
@@ -94,6 +97,8 @@ static clgrad_status build(clgrad_plan *plan, clgrad_plan_kernel *k, clgrad_kern
         parts[i] = (clgrad_kernel_part){ .preamble = l->program.preamble, .file = l->program.file, .walk = l->program.walk };
         clgrad_ir_add_helpers(&helpers, &l->ir, l->width);
     }
+    if (strstr(clgrad_device_get_info(plan->dev)->quirks, "simulator")) /* Oclgrind does not know what it becomes in inlined functions */
+        clgrad_text_append(&preamble, "#define restrict\n");
     clgrad_ir_print_helpers(&helpers, &preamble);
     print_kernel(plan, k, &closing);
     const clgrad_kernel_source source = { .file = "fused", .preamble = preamble.data, .name = "fused", .with_math = clgrad_ir_need_math(&helpers),

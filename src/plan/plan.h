@@ -10,8 +10,12 @@ typedef struct clgrad_plan clgrad_plan;
 
 typedef enum clgrad_variant { CLGRAD_VARIANT_AUTO, CLGRAD_VARIANT_CPU, CLGRAD_VARIANT_GPU, CLGRAD_VARIANT_CLBLAST } clgrad_variant;
 
+/* Launches as parts of one kernel (merge.c): where it pays, on devices that it suits; never; or, for tests, on any device wherever groups
+ * may work apart, as many groups as possible however small the work, and never one group for the sake of it. */
+typedef enum clgrad_merging { CLGRAD_MERGE_AUTO, CLGRAD_MERGE_NEVER, CLGRAD_MERGE_GROUPS } clgrad_merging;
+
 typedef struct clgrad_plan_options {
-    bool no_merge;           /* every launch a kernel of its own */
+    clgrad_merging merge;
     bool no_fusion;          /* every node its own launch (views are still folded): for tests of fusion */
     clgrad_variant reduce;   /* forced form of reductions and scans; AUTO by the device's kind */
     clgrad_variant matmul;   /* forced form of products; CLBLAST gives other bits */

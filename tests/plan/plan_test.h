@@ -6,5 +6,6 @@ Suite *matmul_suite(void);
 Suite *plan_cost_suite(void);
 Suite *plan_fusion_suite(void);
 Suite *plan_memory_suite(void);
+Suite *plan_merge_suite(void);
 Suite *plan_ops_suite(void);
 Suite *plan_size_suite(void);
