@@ -68,13 +68,18 @@ struct bench_options {
     bool all_devices, quick, spoil;
 };
 
+/* Work per second, and per second of processor time (0 where that is not known). */
+typedef struct bench_figure {
+    double rate, processor;
+} bench_figure;
+
 typedef struct bench_run {
     const bench_options *options;
     clgrad_context *ctx;
     clgrad_device *dev;
     json_t *results;
     /* Best figures of the intrinsics program and of OpenCL's roof by its side; 0 where it is not there or not asked yet. */
-    double intrinsics[CLGRAD_ROOF_COUNT], beside[CLGRAD_ROOF_COUNT];
+    bench_figure intrinsics[CLGRAD_ROOF_COUNT], beside[CLGRAD_ROOF_COUNT];
     bool asked[CLGRAD_ROOF_COUNT];
     size_t done, planned;
 } bench_run;

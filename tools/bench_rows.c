@@ -70,11 +70,11 @@ bool bench_selected(const bench_options *options, const char *id)
 json_t *bench_result(const char *id, const char *group, const char *what, const char *status, const char *reason)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:i, s:[], s:n, s:n, s:n, s:n, s:n, s:f, s:f, s:n, s:n, "
-                     "s:n, s:n, s:n, s:n, s:n, s:n}",
+                     "s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}",
                      "id", id, "group", group, "what", what, "status", status, "reason", reason, "unit", "run", "timer", "",
                      "clock_ratio", "warmups", 0, "batch", 0, "samples_ns", "median_ns", "mad_ns", "min_ns", "p90_ns", "drift",
-                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "err", "deterministic",
-                     "memory");
+                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "processor_ns",
+                     "processor_pct", "err", "deterministic", "memory");
 }
 
 static void set(json_t *result, const char *key, json_t *value) { json_object_set_new(result, key, value); }
@@ -127,7 +127,8 @@ static void put_timing(json_t *result, const clgrad_timing *t)
 }
 
 /* Rates, and the share of the roof; above 105% something is wrong with one of them, and the row does not count. */
-static void put_rates(bench_run *run, json_t *result, const bench_case *c, const clgrad_roof *roof, const clgrad_spread *spread)
+static void put_rates(bench_run *run, json_t *result, const bench_case *c, const clgrad_roof *roof, const clgrad_spread *spread,
+                      double processor_ns)
 {
     const double median_ns = spread->median;
     enum { MARKED = 100, IMPOSSIBLE = 105 };
@@ -147,6 +148,11 @@ static void put_rates(bench_run *run, json_t *result, const bench_case *c, const
                   bench_rounds_json(&r)));
     set(result, "roof_pct", json_real(percent));
     set(result, "best_pct", json_real(percent * median_ns / spread->min));
+    if (processor_ns > 0 && r.processor > 0) {
+        set(result, "processor_ns", json_real(processor_ns));
+        set(result, "processor_pct",
+            json_real(100 * (compute ? c->flops : c->bytes) / processor_ns * 1e9 / (r.processor * factor)));
+    }
     if (run->options->quick) return;
     if (percent > IMPOSSIBLE)
         set_status(result, "above-roof", "more than 105% of its roof: the figure or the roof is wrong");
@@ -173,7 +179,7 @@ static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
     if (!status) status = clgrad_time_work(c->dev, c->row->family->run, c, &options, &timing);
     if (!status) {
         put_timing(result, &timing);
-        put_rates(run, result, c, roof, &timing.spread);
+        put_rates(run, result, c, roof, &timing.spread, timing.processor_ns);
     }
     clgrad_roof_release(&roof);
     return status;
@@ -196,7 +202,7 @@ static clgrad_status take_own_samples(bench_run *run, bench_case *c, json_t *res
         set(result, "samples_ns", json_incref(samples));
         set(result, "batch", json_integer(1));
         set(result, "timer", json_string("host clock: the work waits for the device itself"));
-        put_rates(run, result, c, roof, &spread);
+        put_rates(run, result, c, roof, &spread, 0);
     }
     clgrad_roof_release(&roof);
     json_decref(samples);

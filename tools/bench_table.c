@@ -101,9 +101,16 @@ static const char *remarks(const json_t *row, char *text, size_t bytes)
     return text;
 }
 
+static const char *processor_share(const json_t *row, char *text, size_t bytes)
+{
+    const double percent = number_of(row, "processor_pct");
+    snprintf(text, bytes, percent > 0 ? "%.1f" : "", percent);
+    return text;
+}
+
 static void print_row(FILE *out, const json_t *row)
 {
-    char time[24], spread[24], rate[32], text[400];
+    char share[16], time[24], spread[24], rate[32], text[400];
     const double error = number_of(json_object_get(row, "err"), "rel_l2"), percent = number_of(row, "roof_pct");
     if (isnan(number_of(row, "median_ns"))) {
         fprintf(out, "%-47s %-12s %s", text_of(row, "id"), text_of(row, "status"), text_of(row, "reason"));
@@ -117,8 +124,8 @@ static void print_row(FILE *out, const json_t *row)
         fprintf(out, " %5.1f%%", percent);
     else
         fprintf(out, " %6s", "above");
-    fprintf(out, " (%5.1f) of %-12s %8.1e  %s\n", number_of(row, "best_pct"), text_of(json_object_get(row, "roof"), "id"),
-            error, remarks(row, text, sizeof text));
+    fprintf(out, " %6.1f %6s of %-12s %8.1e  %s\n", number_of(row, "best_pct"), processor_share(row, share, sizeof share),
+            text_of(json_object_get(row, "roof"), "id"), error, remarks(row, text, sizeof text));
 }
 
 static void print_heading(FILE *out, const json_t *file, const json_t *run)
@@ -154,8 +161,8 @@ void bench_print_table(FILE *out, const json_t *file)
         print_heading(out, file, run);
         json_array_foreach(results, r, row) if (is_roof(row)) print_roof(out, row);
         if (count_rows(results))
-            fprintf(out, "\n%-47s %9s   %8s %15s %7s %-23s %8s\n", "row", "median", "MAD", "rate", "share",
-                    "(best) of its roof", "error");
+            fprintf(out, "\n%-47s %9s   %8s %15s %6s %6s %6s %-15s %8s\n", "row", "median", "MAD", "rate", "share", "best",
+                    "cpu", "of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
         const double mean = bench_headline(results, &count);
         if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows\n", mean, count);

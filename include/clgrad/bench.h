@@ -86,13 +86,14 @@ enum { CLGRAD_ROOF_ROUNDS = 64 };
 typedef struct clgrad_roof_result {
     size_t struct_size;
     double best;      /* the best sample of all rounds, in the kind's unit; 0 before the first */
+    double processor; /* devices that compute in this process (CPUs): the most work per second of processor time; else 0 */
     const char *form; /* of the best: "float16, prefetch" */
     uint64_t working_set;
     size_t num_rounds;
     double rounds[CLGRAD_ROOF_ROUNDS]; /* best of each round; later rounds overwrite the last */
 } clgrad_roof_result;
 
-#define CLGRAD_ROOF_RESULT_INIT { sizeof(clgrad_roof_result), 0, "", 0, 0, { 0 } }
+#define CLGRAD_ROOF_RESULT_INIT { sizeof(clgrad_roof_result), 0, 0, "", 0, 0, { 0 } }
 
 /** One round: each form that is still in the running, three samples of about 3 ms. Waits. Errors of the device. */
 CLGRAD_API clgrad_status clgrad_roof_round(clgrad_roof *roof);
@@ -122,12 +123,13 @@ typedef struct clgrad_timing {
     size_t warmups, batch, count; /* runs before the first sample, runs a sample, samples */
     double samples_ns[CLGRAD_MAX_SAMPLES]; /* per run, by the host's clock around a batch and the wait for it */
     clgrad_spread spread;
+    double processor_ns;      /* as in clgrad_roof_result: processor time per run, over all samples; what a busy machine leaves alone */
     double event_ns, host_ns; /* one more batch by both clocks: the device's events, the host's */
     bool clocks_agree;
     char timer[120];          /* "host and event clocks agree", or which clock lies and how; samples are the host's either way */
 } clgrad_timing;
 
-#define CLGRAD_TIMING_INIT { sizeof(clgrad_timing), 0, 0, 0, { 0 }, CLGRAD_SPREAD_INIT, 0, 0, false, "" }
+#define CLGRAD_TIMING_INIT { sizeof(clgrad_timing), 0, 0, 0, { 0 }, CLGRAD_SPREAD_INIT, 0, 0, 0, false, "" }
 
 /**
  * Time work: warm up, batch, sample by the host's clock, then hold the device's clock against it.

@@ -202,6 +202,13 @@ double clgrad_os_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+double clgrad_os_processor_seconds(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0) return 0;
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
+}
+
 void clgrad_os_pause(void) { nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); }
 
 void *clgrad_os_library(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }

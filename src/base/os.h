@@ -100,6 +100,8 @@ int64_t clgrad_os_pid(void);
 bool clgrad_os_process_lives(int64_t pid);
 /* Seconds on a clock that only goes forward; the zero is arbitrary. */
 double clgrad_os_seconds(void);
+/* Processor time of all of the process' threads; 0 where the system does not tell. */
+double clgrad_os_processor_seconds(void);
 /* Lets other threads run for a millisecond. */
 void clgrad_os_pause(void);
 

@@ -92,23 +92,25 @@ static clgrad_status launch(clgrad_roof *roof, const clgrad_roof_form *form)
     return roof->kind == CLGRAD_ROOF_FINISH ? clgrad_device_finish(roof->dev) : CLGRAD_OK;
 }
 
-/* Seconds of a batch. */
-static clgrad_status time_form(clgrad_roof *roof, const clgrad_roof_form *form, size_t batch, double *seconds)
+/* Seconds of a batch, and the processor's. */
+static clgrad_status time_form(clgrad_roof *roof, const clgrad_roof_form *form, size_t batch, double *seconds,
+                               double *processor)
 {
-    const double begin = clgrad_os_seconds();
+    const double begin = clgrad_os_seconds(), used = clgrad_os_processor_seconds();
     for (size_t i = 0; i < batch; i++) CLGRAD_TRY(launch(roof, form));
     CLGRAD_TRY(clgrad_device_finish(roof->dev));
     *seconds = clgrad_os_seconds() - begin;
+    *processor = clgrad_os_processor_seconds() - used;
     return CLGRAD_OK;
 }
 
 static clgrad_status calibrate(clgrad_roof *roof, clgrad_roof_form *form)
 {
     enum { MOST = 1 << 16 };
-    double seconds;
-    CLGRAD_TRY(time_form(roof, form, 1, &seconds)); /* compiled and touched */
+    double seconds, processor;
+    CLGRAD_TRY(time_form(roof, form, 1, &seconds, &processor)); /* compiled and touched */
     for (form->batch = 1; form->batch < MOST; form->batch *= 2) {
-        CLGRAD_TRY(time_form(roof, form, form->batch, &seconds));
+        CLGRAD_TRY(time_form(roof, form, form->batch, &seconds, &processor));
         if (seconds >= sample_seconds / 2) break;
     }
     return CLGRAD_OK;
@@ -118,9 +120,10 @@ static clgrad_status sample_form(clgrad_roof *roof, clgrad_roof_form *form, doub
 {
     if (form->batch == 0) CLGRAD_TRY(calibrate(roof, form));
     for (size_t i = 0; i < SAMPLES; i++) {
-        double seconds;
-        CLGRAD_TRY(time_form(roof, form, form->batch, &seconds));
-        const double rate = form->work * (double)form->batch / (seconds > 1e-9 ? seconds : 1e-9);
+        double seconds, processor;
+        CLGRAD_TRY(time_form(roof, form, form->batch, &seconds, &processor));
+        const double work = form->work * (double)form->batch, rate = work / (seconds > 1e-9 ? seconds : 1e-9);
+        if (processor > 0 && work / processor > form->processor) form->processor = work / processor;
         if (rate > form->best) form->best = rate;
         if (rate > *best) *best = rate;
     }
@@ -152,6 +155,9 @@ void clgrad_roof_get(const clgrad_roof *roof, clgrad_roof_result *out)
 {
     size_t which = 0;
     out->best = best_of(roof, &which);
+    out->processor = 0;
+    for (size_t i = 0; i < roof->num_forms && clgrad_device_get_info(roof->dev)->kind == CLGRAD_DEVICE_CPU; i++)
+        if (roof->forms[i].processor > out->processor) out->processor = roof->forms[i].processor;
     out->form = roof->forms[which].text;
     out->working_set = roof->working_set;
     out->num_rounds = roof->num_rounds;

@@ -14,6 +14,7 @@ typedef struct clgrad_roof_form {
     double work;  /* bytes, operations or launches in one launch */
     size_t batch; /* launches a sample; 0 until the first round */
     double best;
+    double processor; /* the most work per second of processor time */
 } clgrad_roof_form;
 
 struct clgrad_roof {

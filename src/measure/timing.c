@@ -62,7 +62,7 @@ static bool quiet(clgrad_context *ctx, const clgrad_timing_options *o, clgrad_ti
 static clgrad_status take_samples(const stopwatch *w, const clgrad_timing_options *o, double seconds, size_t most,
                                   clgrad_timing *out)
 {
-    const double end = clgrad_os_seconds() + seconds;
+    const double end = clgrad_os_seconds() + seconds, used = clgrad_os_processor_seconds();
     const size_t first = out->count, least = first + o->min_samples;
     while (out->count < most && (out->count < least || clgrad_os_seconds() < end)) {
         double taken;
@@ -70,6 +70,7 @@ static clgrad_status take_samples(const stopwatch *w, const clgrad_timing_option
         out->samples_ns[out->count++] = taken * 1e9 / (double)out->batch;
         if (quiet(clgrad_device_get_context(w->dev), o, out)) break;
     }
+    out->processor_ns += (clgrad_os_processor_seconds() - used) * 1e9; /* of all runs, until the last sample is in */
     return CLGRAD_OK;
 }
 
@@ -136,12 +137,15 @@ clgrad_status clgrad_time_work(clgrad_device *dev, clgrad_work work, void *user,
     const stopwatch w = { dev, work, user };
     CLGRAD_TRY(check_options(clgrad_device_get_context(dev), o, out));
     out->count = 0;
+    out->processor_ns = 0;
     CLGRAD_TRY(warm_up(&w, o, out));
     for (size_t part = 1; part <= 2; part++) {
         if (o->roof) CLGRAD_TRY(clgrad_roof_round(o->roof));
         CLGRAD_TRY(take_samples(&w, o, o->seconds / 2, o->max_samples * part / 2, out));
     }
     if (o->roof) CLGRAD_TRY(clgrad_roof_round(o->roof));
+    const bool in_process = clgrad_device_get_info(dev)->kind == CLGRAD_DEVICE_CPU;
+    out->processor_ns = in_process ? out->processor_ns / (double)(out->count * out->batch) : 0;
     CLGRAD_TRY(clgrad_spread_of(clgrad_device_get_context(dev), out->samples_ns, out->count, &out->spread));
     return cross_check(&w, out);
 }
