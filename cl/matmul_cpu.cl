@@ -5,7 +5,7 @@
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
- *         of cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
+ *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q, without cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
  *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one, MM_TOUCHES: what asks
  *         for the lines that it will read; mm_params, mm_a_start, mm_b_start
  *         MM_ENTRY: the function's head and first statements, which define `mm`, `e`, MM_SCRATCH vectors of local memory `scratch` and the
@@ -14,13 +14,18 @@
  * edges   the last tile is moved back to end with the matrix: it repeats some sums and stores only what is missing
  * bits    every sum is one chain in increasing q (a chain a cell, then pairs of neighbours), whatever the tile            */
 #if MM_SWAP /* the product was transposed: its operands and indices trade places */
-#define MM_OPERANDS global const MM_B_TYPE *restrict b, global const MM_A_TYPE *restrict a
+#define MM_BOTH(a, b) global const MM_B_TYPE *restrict b, global const MM_A_TYPE *restrict a
 #define MM_I j
 #define MM_J i
 #else
-#define MM_OPERANDS global const MM_A_TYPE *restrict a, global const MM_B_TYPE *restrict b
+#define MM_BOTH(a, b) global const MM_A_TYPE *restrict a, global const MM_B_TYPE *restrict b
 #define MM_I i
 #define MM_J j
+#endif
+#if MM_PAIR
+#define MM_OPERANDS MM_BOTH(a, b), MM_BOTH(a2, b2)
+#else
+#define MM_OPERANDS MM_BOTH(a, b)
 #endif
 #define MM_UNROLL _Pragma("unroll")
 #define MM_INLINE static inline __attribute__((always_inline)) /* a real call would keep the tile in memory: a third of the speed */
@@ -150,9 +155,12 @@ MM_INLINE bool mm_advance(MM_VECTOR done[MM_ROWS][MM_VECTORS], global const MM_A
 
 MM_ENTRY
 #if MM_PACK
-    local MM_VECTOR *panel = scratch, *state = scratch + MM_DEPTH * MM_VECTORS;
+    local MM_VECTOR *panel = scratch, *state = scratch + (1 + MM_PAIR) * MM_DEPTH * MM_VECTORS;
 #else
     local MM_VECTOR *state = scratch;
+#endif
+#if MM_PAIR
+    const mm_params second = mm_second(mm), *mm2 = &second;
 #endif
     const long rows0 = item_i * mm->rows, rows1 = item_i + 1 == mm->row_items ? mm->m : rows0 + mm->rows;
     const long columns0 = item_j * mm->columns, columns1 = min(columns0 + mm->columns, mm->n);
@@ -160,6 +168,10 @@ MM_ENTRY
     for (long batch = batch0; batch < batch1; batch++) {
         global const MM_A_TYPE *az = a + mm_a_start(mm, batch);
         global const MM_B_TYPE *bz = b + mm_b_start(mm, batch);
+#if MM_PAIR
+        global const MM_A_TYPE *az2 = a2 + mm_a_start(mm2, batch);
+        global const MM_B_TYPE *bz2 = b2 + mm_b_start(mm2, batch);
+#endif
         for (long column = columns0, width; column < columns1; column += width) {
             const bool narrow = MM_NARROW && mm->n - column <= MM_LANES; /* one vector does for the last columns */
             width = narrow ? MM_LANES : MM_VECTORS * MM_LANES;
@@ -175,6 +187,13 @@ MM_ENTRY
 #else
                 mm_panel source = bz + left;
 #endif
+#if MM_PAIR && MM_PACK
+                mm_panel source2 = panel + MM_DEPTH * MM_VECTORS;
+                if (narrow) mm_pack(panel + MM_DEPTH * MM_VECTORS, bz2 + left * mm2->b_col, mm2->k, 1, mm2);
+                else mm_pack(panel + MM_DEPTH * MM_VECTORS, bz2 + left * mm2->b_col, mm2->k, MM_VECTORS, mm2);
+#elif MM_PAIR
+                mm_panel source2 = bz2 + left;
+#endif
                 for (long row = rows0; row < rows1; row += MM_ROWS) {
                     const long top = min(row, mm->m - MM_ROWS), tile = (row - rows0) / MM_ROWS % MM_TILES;
                     global const MM_A_TYPE *at = az + top * mm->a_row;
@@ -187,6 +206,11 @@ MM_ENTRY
                         }
 #endif
                     MM_VECTOR done[MM_ROWS][MM_VECTORS];
+#if MM_PAIR
+                    MM_VECTOR done2[MM_ROWS][MM_VECTORS];
+                    if (narrow) mm_advance(done2, az2 + top * mm2->a_row, source2, 0, mm2->k, kept, 1, mm2);
+                    else mm_advance(done2, az2 + top * mm2->a_row, source2, 0, mm2->k, kept, MM_VECTORS, mm2);
+#endif
                     const bool whole = narrow ? mm_advance(done, at, source, q0, q1, kept, 1, mm)
                                               : mm_advance(done, at, source, q0, q1, kept, MM_VECTORS, mm);
                     if (!whole) continue;
@@ -196,10 +220,16 @@ MM_ENTRY
 #ifdef MM_EPILOGUE_V
                             if (l % MM_LANES == 0) {
                                 MM_VECTOR acc = done[r][l / MM_LANES];
+#if MM_PAIR
+                                MM_VECTOR acc2 = done2[r][l / MM_LANES];
+#endif
                                 MM_EPILOGUE_V
                                 l += MM_LANES;
                                 continue;
                             }
+#endif
+#if MM_PAIR
+                            MM_SCALAR acc2 = ((MM_SCALAR *)done2[r])[l];
 #endif
                             MM_SCALAR acc = ((MM_SCALAR *)done[r])[l++];
                             MM_EPILOGUE_S

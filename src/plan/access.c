@@ -152,19 +152,26 @@ static clgrad_status add_operand(int32_t value, int64_t offset, const int64_t *e
     return add(out, &access);
 }
 
-static clgrad_status add_product(const clgrad_launch *l, clgrad_accesses *out)
+static clgrad_status add_product(const clgrad_launch *l, const clgrad_matmul_desc *d, size_t which, clgrad_accesses *out)
 {
-    const clgrad_matmul_desc *d = &l->desc;
     const size_t batch = (size_t)d->num_batch;
     int64_t extent[2 + CLGRAD_MAX_RANK], stride[2 + CLGRAD_MAX_RANK];
     memcpy(extent + 2, d->batch_dims, batch * sizeof *extent);
     memcpy(stride + 2, d->a_batch, batch * sizeof *stride);
     extent[0] = d->m, stride[0] = d->a_row, extent[1] = d->k, stride[1] = d->a_col;
     const int64_t rows = batch == 0 && l->rows == d->m ? d->m : 1;
-    CLGRAD_TRY(add_operand(l->operand_value[0], d->a_offset, extent, stride, batch + 2, rows, out));
+    CLGRAD_TRY(add_operand(l->operand_value[which], d->a_offset, extent, stride, batch + 2, rows, out));
     memcpy(stride + 2, d->b_batch, batch * sizeof *stride);
     extent[0] = d->k, stride[0] = d->b_row, extent[1] = d->n, stride[1] = d->b_col;
-    return add_operand(l->operand_value[1], d->b_offset, extent, stride, batch + 2, 1, out);
+    return add_operand(l->operand_value[which + 1], d->b_offset, extent, stride, batch + 2, 1, out);
+}
+
+static clgrad_status add_products(const clgrad_launch *l, clgrad_accesses *out)
+{
+    CLGRAD_TRY(add_product(l, &l->desc, 0, out));
+    if (!l->desc.second.there) return CLGRAD_OK;
+    const clgrad_matmul_desc other = clgrad_matmul_second_of(&l->desc);
+    return add_product(l, &other, 2, out);
 }
 
 static clgrad_status add_copy(const clgrad_plan *plan, const clgrad_launch *l, clgrad_accesses *out)
@@ -185,7 +192,7 @@ clgrad_status clgrad_launch_accesses(const clgrad_plan *plan, size_t number, clg
     find_axes(&l->ir, axes);
     clgrad_status st = add_leaves(plan, l, axes, out);
     clgrad_free(plan->ctx, axes);
-    if (st == CLGRAD_OK && l->kind == CLGRAD_LAUNCH_MATMUL) st = add_product(l, out);
+    if (st == CLGRAD_OK && l->kind == CLGRAD_LAUNCH_MATMUL) st = add_products(l, out);
     if (st == CLGRAD_OK && l->kind == CLGRAD_LAUNCH_COPY) st = add_copy(plan, l, out);
     for (size_t i = first; i < out->count; i++) out->items[i].launch = (int32_t)number;
     return st;

@@ -9,7 +9,7 @@ enum { MAX_DEPTH = 96, MAX_VARS = 200 };
 
 void clgrad_ir_begin(clgrad_ir *ir, const clgrad_graph *g, const clgrad_place *places)
 {
-    *ir = (clgrad_ir){ .ctx = g->ctx, .g = g, .places = places, .result = CLGRAD_NONE, .culprit = CLGRAD_NONE,
+    *ir = (clgrad_ir){ .ctx = g->ctx, .g = g, .places = places, .result = CLGRAD_NONE, .second = CLGRAD_NONE, .culprit = CLGRAD_NONE,
                        .max_instrs = 360, .max_leaves = 24 };
     for (size_t i = 0; i < CLGRAD_IR_BUCKETS; i++) ir->bucket[i] = CLGRAD_IR_NONE;
 }
@@ -253,7 +253,8 @@ static int32_t build_result(clgrad_ir *ir, clgrad_node n, const clgrad_view *vie
     const clgrad_op_node *node = clgrad_at(ir->g, n);
     for (int32_t d = 0; d < node->shape.rank; d++)
         if (node->shape.dims[d] != 1 && !clgrad_affine_equal(&view->axis[d], &ir->result_view.axis[d])) return refuse(ir, n);
-    const clgrad_ir_instr instr = instr_of(CLGRAD_IR_RESULT, node->dtype);
+    clgrad_ir_instr instr = instr_of(CLGRAD_IR_RESULT, node->dtype);
+    instr.integer = n == ir->second;
     return append(ir, &instr);
 }
 
@@ -269,7 +270,7 @@ static bool is_stored(const clgrad_ir *ir, clgrad_node n) { return ir->places[n]
 static int32_t build_new(clgrad_ir *ir, clgrad_node n, const clgrad_view *view)
 {
     const clgrad_op_node *node = clgrad_at(ir->g, n);
-    if (n == ir->result) return build_result(ir, n, view);
+    if (n == ir->result || n == ir->second) return build_result(ir, n, view);
     if (is_stored(ir, n)) return load_node(ir, n, view);
     switch (clgrad_op_get(node->op)->family) {
     case CLGRAD_MAP: return build_map(ir, n, view);
@@ -287,7 +288,7 @@ clgrad_node clgrad_ir_cut(const clgrad_ir *ir)
     for (size_t i = 0; i < ir->num_memo; i++) {
         const clgrad_ir_memo *m = &ir->memo[i];
         const clgrad_family family = clgrad_op_get(clgrad_at(ir->g, m->node)->op)->family;
-        const bool may = (family == CLGRAD_MAP || family == CLGRAD_GATHER) && m->node != ir->result && !is_inside(ir, m->node);
+        const bool may = (family == CLGRAD_MAP || family == CLGRAD_GATHER) && m->node != ir->result && m->node != ir->second && !is_inside(ir, m->node);
         if (may && !is_stored(ir, m->node) && m->size > best && (size_t)m->size <= ir->num_instrs / 2 + 1)
             best = m->size, cut = m->node;
     }

@@ -70,6 +70,7 @@ static clgrad_status build_epilogue(clgrad_plan *plan, clgrad_launch *l, const c
     int32_t reg[CLGRAD_LAUNCH_ROOTS];
     clgrad_ir_begin_epilogue(ir);
     ir->result = l->core;
+    ir->second = l->second;
     ir->result_view = *result_view;
     clgrad_view view = clgrad_view_none();
     if (!clgrad_view_reshape(ir, &core->shape, result_view->axis, &end->shape, view.axis)) {
@@ -288,10 +289,8 @@ static clgrad_status build_sort(clgrad_plan *plan, clgrad_launch *l)
 
 /* --- products --- */
 
-static clgrad_status operand_strides(clgrad_plan *plan, clgrad_launch *l, int which, clgrad_affine *at)
+static clgrad_status operand_strides(clgrad_plan *plan, clgrad_launch *l, clgrad_node operand, clgrad_affine *at)
 {
-    const clgrad_op_node *core = clgrad_at(plan->work, l->core);
-    const clgrad_node operand = core->in[which];
     clgrad_node base;
     CLGRAD_TRY(clgrad_plan_operand_base(plan, operand, &base));
     clgrad_ir ir;
@@ -304,14 +303,13 @@ static clgrad_status operand_strides(clgrad_plan *plan, clgrad_launch *l, int wh
     for (int32_t d = 0; fits && d < clgrad_at(plan->work, base)->shape.rank; d++)
         fits = clgrad_affine_add(at, &view.axis[d], place->stride[d]);
     if (st == CLGRAD_OK && !fits) l->ir.refused = true, l->ir.culprit = operand;
-    l->operand_value[which] = place->value;
+    l->operand_value[l->num_operands++] = place->value;
     clgrad_ir_release(&ir);
     return st;
 }
 
-static void fill_product(clgrad_launch *l, const clgrad_op_node *core, const clgrad_affine *a, const clgrad_affine *b, int64_t k)
+static void fill_product(const clgrad_op_node *core, const clgrad_affine *a, const clgrad_affine *b, int64_t k, clgrad_matmul_desc *desc)
 {
-    clgrad_matmul_desc *desc = &l->desc;
     const int32_t last = core->shape.rank - 1;
     const int32_t a_row = core->attr.trans_a ? last : last - 1, b_row = core->attr.trans_b ? last : last - 1;
     desc->m = core->shape.dims[last - 1], desc->n = core->shape.dims[last], desc->k = k;
@@ -329,17 +327,43 @@ static void fill_product(clgrad_launch *l, const clgrad_op_node *core, const clg
     desc->cell = core->attr.cell > 0 && k > core->attr.cell ? core->attr.cell : 0;
 }
 
+static clgrad_status describe_product(clgrad_plan *plan, clgrad_launch *l, clgrad_node n, clgrad_matmul_desc *desc)
+{
+    const clgrad_op_node *core = clgrad_at(plan->work, n), *x = clgrad_at(plan->work, core->in[0]);
+    const int32_t last = x->shape.rank - 1;
+    clgrad_affine a, b;
+    CLGRAD_TRY(operand_strides(plan, l, core->in[0], &a));
+    CLGRAD_TRY(operand_strides(plan, l, core->in[1], &b));
+    if (l->ir.refused) return CLGRAD_OK;
+    desc->a_dtype = x->dtype;
+    desc->b_dtype = clgrad_at(plan->work, core->in[1])->dtype;
+    fill_product(core, &a, &b, x->shape.dims[core->attr.trans_a ? last - 1 : last], desc);
+    return CLGRAD_OK;
+}
+
+/* Refused where the two cannot be computed by one text: then the second is stored. */
+static clgrad_status describe_second(clgrad_plan *plan, clgrad_launch *l)
+{
+    clgrad_matmul_desc d = { 0 };
+    CLGRAD_TRY(describe_product(plan, l, l->second, &d));
+    if (l->ir.refused) return CLGRAD_OK;
+    clgrad_matmul_second *own = &l->desc.second;
+    *own = (clgrad_matmul_second){ .there = true, .k = d.k, .a_row = d.a_row, .a_col = d.a_col, .a_offset = d.a_offset,
+                                   .b_row = d.b_row, .b_col = d.b_col, .b_offset = d.b_offset };
+    memcpy(own->a_batch, d.a_batch, sizeof own->a_batch);
+    memcpy(own->b_batch, d.b_batch, sizeof own->b_batch);
+    if (!d.cell && clgrad_matmul_can_pair(plan->dev, &l->desc, &plan->options)) return CLGRAD_OK;
+    l->ir.refused = true;
+    l->ir.culprit = l->second;
+    return CLGRAD_OK;
+}
+
 static clgrad_status build_matmul(clgrad_plan *plan, clgrad_launch *l)
 {
-    const clgrad_op_node *core = clgrad_at(plan->work, l->core), *x = clgrad_at(plan->work, core->in[0]);
-    clgrad_affine a, b;
-    CLGRAD_TRY(operand_strides(plan, l, 0, &a));
-    CLGRAD_TRY(operand_strides(plan, l, 1, &b));
+    const clgrad_op_node *core = clgrad_at(plan->work, l->core);
+    CLGRAD_TRY(describe_product(plan, l, l->core, &l->desc));
+    if (l->second != CLGRAD_NONE && !l->ir.refused) CLGRAD_TRY(describe_second(plan, l));
     if (l->ir.refused) return CLGRAD_OK;
-    l->desc.a_dtype = x->dtype;
-    l->desc.b_dtype = clgrad_at(plan->work, core->in[1])->dtype;
-    const int32_t last = x->shape.rank - 1;
-    fill_product(l, core, &a, &b, x->shape.dims[core->attr.trans_a ? last - 1 : last]);
     CLGRAD_TRY(add_axes(&l->ir, &core->shape, CLGRAD_IR_ROW));
     CLGRAD_TRY(give_lanes(&l->ir));
     const clgrad_view result = identity(core->shape.rank);
@@ -426,7 +450,7 @@ clgrad_status clgrad_plan_build(clgrad_plan *plan, bool *again)
     for (size_t i = 0; i < plan->num_launches; i++) {
         clgrad_launch *l = &plan->launches[i];
         CLGRAD_TRY(build(plan, l));
-        const size_t bytes = (l->ir.num_params + 20) * sizeof(int64_t) + l->ir.num_leaves * 8;
+        const size_t bytes = (l->ir.num_params + (l->second == CLGRAD_NONE ? 20 : 40)) * sizeof(int64_t) + l->ir.num_leaves * 8;
         if (!l->ir.refused && l->ir.num_instrs > 0 && bytes > (limit < 1024 ? 1024 : limit)) l->ir.refused = true;
         if (!l->ir.refused) continue;
         *again = true;

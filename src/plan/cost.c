@@ -33,7 +33,7 @@ static double core_flops(const clgrad_plan *plan, const clgrad_launch *l)
 {
     const clgrad_op_node *core = clgrad_at(plan->work, l->core);
     if (!counts(core) && core->op != CLGRAD_OP_ARGMAX) return 0;
-    if (core->op == CLGRAD_OP_MATMUL) return 2 * elements(plan, l->core) * (double)l->desc.k;
+    if (core->op == CLGRAD_OP_MATMUL) return 2 * elements(plan, l->core) * (double)(l->desc.k + (l->desc.second.there ? l->desc.second.k : 0));
     return clgrad_dtype_is_real(clgrad_at(plan->work, core->in[0])->dtype) ? accumulated(plan, l) : 0;
 }
 
@@ -79,6 +79,7 @@ static void list_operations(const clgrad_plan *plan, const clgrad_launch *l, cha
     size_t left_out = 0;
     *text = '\0';
     if (l->core != CLGRAD_NONE) append_word(text, bytes, clgrad_op_get(clgrad_at(plan->work, l->core)->op)->name);
+    if (l->second != CLGRAD_NONE) append_word(text, bytes, "matmul");
     for (size_t i = 0; i < l->ir.num_instrs; i++) {
         const char *name = operation(l, &l->ir.instrs[i]);
         if (name && (left_out > 0 || !append_word(text, bytes - COUNT_ROOM, name))) left_out++;

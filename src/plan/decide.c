@@ -19,6 +19,7 @@ typedef struct decider {
     clgrad_node *consumer;  /* by node: the last of them */
     uint32_t *cost;         /* operations to compute one element from what must be stored */
     uint8_t *expanded;      /* some consumer repeats its elements */
+    bool pairs;             /* may two products share a launch? */
 } decider;
 
 bool clgrad_plan_is_reduction(clgrad_op op)
@@ -193,7 +194,7 @@ static void store_worthwhile(decider *d)
 static bool takes_epilogue(const decider *d, clgrad_node n)
 {
     const clgrad_plan *plan = d->plan;
-    if (!plan->live[n] || plan->options.no_fusion || plan->plain[n]) return false;
+    if (!plan->live[n] || plan->options.no_fusion || plan->plain[n] || plan->core[n] != CLGRAD_NONE) return false;
     if (family_of(d->g, n) == CLGRAD_PRODUCT) return plan->options.matmul != CLGRAD_VARIANT_CLBLAST; /* it only stores products */
     return clgrad_plan_is_reduction(clgrad_at(d->g, n)->op);
 }
@@ -216,6 +217,31 @@ static clgrad_node next_in_epilogue(const decider *d, clgrad_node core, clgrad_n
     return clgrad_op_get(op)->family == CLGRAD_MAP ? c : CLGRAD_NONE;
 }
 
+static bool is_plain_product(const decider *d, clgrad_node n)
+{
+    const clgrad_op_node *node = clgrad_at(d->g, n);
+    return node->op == CLGRAD_OP_MATMUL && d->plan->stored[n] && d->plan->core[n] == CLGRAD_NONE && d->plan->epilogue[n] == n &&
+           d->num_users[n] == 1 && !d->plan->forced[n] && !d->plan->plain[n] && !is_output(d->g, n);
+}
+
+/* Two products that meet in an epilogue, as x dw + dx w, need one launch, and neither is stored. */
+static void choose_second(decider *d, clgrad_node core, clgrad_node at)
+{
+    clgrad_plan *plan = d->plan;
+    const clgrad_op_node *node = clgrad_at(d->g, at), *first = clgrad_at(d->g, core);
+    for (size_t i = 0; i < node->num_in && d->pairs && first->op == CLGRAD_OP_MATMUL && plan->second[core] == CLGRAD_NONE; i++) {
+        const clgrad_node other = node->in[i];
+        const clgrad_op_node *x = clgrad_at(d->g, other);
+        if (other == core || !is_plain_product(d, other) || !clgrad_shape_equal(&x->shape, &first->shape)) continue;
+        if (clgrad_at(d->g, x->in[0])->dtype != clgrad_at(d->g, first->in[0])->dtype ||
+            clgrad_at(d->g, x->in[1])->dtype != clgrad_at(d->g, first->in[1])->dtype)
+            continue;
+        plan->second[core] = other;
+        plan->core[other] = core;
+        plan->stored[other] = 0;
+    }
+}
+
 static void choose_epilogue(decider *d, clgrad_node core)
 {
     clgrad_plan *plan = d->plan;
@@ -228,7 +254,10 @@ static void choose_epilogue(decider *d, clgrad_node core)
     if (end == core) return;
     plan->stored[core] = 0;
     plan->stored[end] = 1;
-    for (clgrad_node n = core; n != end; n = d->consumer[n]) plan->core[d->consumer[n]] = core;
+    for (clgrad_node n = core; n != end; n = d->consumer[n]) {
+        plan->core[d->consumer[n]] = core;
+        choose_second(d, core, d->consumer[n]);
+    }
 }
 
 static void choose_epilogues(decider *d)
@@ -255,7 +284,7 @@ static clgrad_status decide(decider *d)
         d->users[n] = USER_NONE;
         plan->stored[n] = 0;
         plan->epilogue[n] = (clgrad_node)n;
-        plan->core[n] = CLGRAD_NONE;
+        plan->core[n] = plan->second[n] = CLGRAD_NONE;
     }
     CLGRAD_TRY(store_all(d));
     find_costs(d);
@@ -268,7 +297,7 @@ clgrad_status clgrad_plan_decide(clgrad_plan *plan)
 {
     const size_t n = plan->work->num_nodes;
     clgrad_context *ctx = plan->ctx;
-    decider d = { .plan = plan, .g = plan->work };
+    decider d = { .plan = plan, .g = plan->work, .pairs = clgrad_matmul_pairs(plan->dev, &plan->options) };
     clgrad_status st = CLGRAD_E_MEMORY;
     if ((d.users = clgrad_alloc(ctx, n, sizeof *d.users)) && (d.num_users = clgrad_alloc(ctx, n, sizeof *d.num_users)) &&
         (d.consumer = clgrad_alloc(ctx, n, sizeof *d.consumer)) && (d.cost = clgrad_alloc(ctx, n, sizeof *d.cost)) &&

@@ -428,6 +428,6 @@ clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *l)
 {
     CLGRAD_TRY(clgrad_launch_write(plan, l));
     if (!l->program.file) return CLGRAD_OK; /* no kernel of ours */
-    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + 2, sizeof(clgrad_buffer *));
+    l->bound = clgrad_alloc(plan->ctx, l->ir.num_leaves + l->num_operands, sizeof(clgrad_buffer *));
     return l->bound ? clgrad_kernel_create(plan->dev, &l->program, &l->kernel) : CLGRAD_E_MEMORY;
 }

@@ -39,7 +39,7 @@ typedef enum clgrad_ir_kind {
     CLGRAD_IR_INDEX,  /* at, as an integer */
     CLGRAD_IR_MAP,    /* an element-wise node */
     CLGRAD_IR_FILL,   /* cond ? arg[0] : value */
-    CLGRAD_IR_RESULT, /* what the template accumulated, in an epilogue */
+    CLGRAD_IR_RESULT, /* what the template accumulated, in an epilogue; integer 1: for the second of two products */
     CLGRAD_IR_STORE   /* leaf[at] = arg[0] */
 } clgrad_ir_kind;
 
@@ -117,7 +117,7 @@ typedef struct clgrad_ir {
     /* Nodes this kernel computes although they have a place; results are stored as well as used. */
     const clgrad_node *inside;
     size_t num_inside;
-    clgrad_node result; /* the node CLGRAD_IR_RESULT stands for, or CLGRAD_NONE */
+    clgrad_node result, second; /* the nodes CLGRAD_IR_RESULT stands for, or CLGRAD_NONE */
     clgrad_view result_view;
 
     size_t max_instrs, max_leaves;

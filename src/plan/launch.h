@@ -59,6 +59,7 @@ typedef struct clgrad_launch {
     clgrad_node inside[CLGRAD_LAUNCH_ROOTS]; /* roots that this launch computes; others are copied from where they are stored */
     size_t num_inside;
     clgrad_node core; /* the reduction or product in a launch with an epilogue */
+    clgrad_node second; /* the other product, or NONE */
     clgrad_ir ir;
     /* CHUNKS, CHAIN and SCAN */
     int32_t source;             /* value of partial results that are reduced here; -1: the operand itself */
@@ -78,11 +79,12 @@ typedef struct clgrad_launch {
     /* MATMUL */
     clgrad_matmul_desc desc;
     int32_t batch_slot[CLGRAD_MAX_RANK];
-    int32_t operand_value[2];   /* COPY: destination, source */
+    int32_t operand_value[4];   /* COPY: destination, source; of a second product the last two */
+    size_t num_operands;
     bool clblast;               /* the product is CLBlast's; there is no kernel */
     clgrad_text helpers_text, params_text, args_text, vector_text, scalar_text, touches_text;
     clgrad_matmul_launch matmul;
-    int64_t operand_offset[2];
+    int64_t operand_offset[4];
     clgrad_kernel_source program;
 
     /* Sharing a kernel (merge.c) */
@@ -128,6 +130,7 @@ struct clgrad_plan {
 
     uint8_t *live, *stored, *forced, *plain; /* by node; plain: its launch may not take an epilogue */
     clgrad_node *epilogue;                   /* by reduction or product: the node its launch ends with */
+    clgrad_node *second;                     /* by product: another that its launch computes too, or NONE */
     clgrad_node *core;                       /* by node: the reduction or product whose launch computes it, or NONE */
     clgrad_node *alias;                      /* by node: the stored node of which it is a reshape in the same memory, or NONE */
     clgrad_place *places;

@@ -11,7 +11,7 @@ enum { MAX_AXES = 6, PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STAT
 typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_PACK of matmul_cpu.cl */
 
 typedef struct form {
-    bool gpu, swap;
+    bool gpu, swap, pair;
     bool f64;
     bool hints; /* may ask for lines early */
     packing pack;
@@ -20,10 +20,10 @@ typedef struct form {
     int64_t items_i, items_j; /* GPU form: work-items of a group */
 } form;
 
-/* The twin of mm_params below; axes: extents, strides of a, strides of b. */
+/* The twin of mm_params below; rest: extents, strides of a, strides of b, then what the second product has of its own. */
 typedef struct params {
     int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;
-    int64_t axes[3 * MAX_AXES];
+    int64_t rest[5 * MAX_AXES + 7];
 } params;
 _Static_assert(sizeof(params) <= sizeof((clgrad_matmul_launch *)NULL)->params, "params fit the launch");
 
@@ -32,6 +32,12 @@ static const char params_text[] =
     "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;\n"
     "#if MM_RANK\n"
     "    long dims[MM_RANK], a_batch[MM_RANK], b_batch[MM_RANK];\n"
+    "#endif\n"
+    "#if MM_PAIR\n"
+    "    long k2, a2_row, a2_col, a2_offset, b2_row, b2_col, b2_offset;\n"
+    "#if MM_RANK\n"
+    "    long a2_batch[MM_RANK], b2_batch[MM_RANK];\n"
+    "#endif\n"
     "#endif\n"
     "} mm_params;\n"
     "#if MM_RANK\n"
@@ -49,6 +55,18 @@ static const char params_text[] =
     "#else\n"
     "#define mm_a_start(mm, z) (mm)->a_offset\n"
     "#define mm_b_start(mm, z) (mm)->b_offset\n"
+    "#endif\n"
+    "#if MM_PAIR\n"
+    "static inline mm_params mm_second(const mm_params *mm)\n"
+    "{\n"
+    "    mm_params other = *mm;\n"
+    "    other.k = mm->k2, other.a_row = mm->a2_row, other.a_col = mm->a2_col, other.a_offset = mm->a2_offset;\n"
+    "    other.b_row = mm->b2_row, other.b_col = mm->b2_col, other.b_offset = mm->b2_offset;\n"
+    "#if MM_RANK\n"
+    "    for (int d = 0; d < MM_RANK; d++) other.a_batch[d] = mm->a2_batch[d], other.b_batch[d] = mm->b2_batch[d];\n"
+    "#endif\n"
+    "    return other;\n"
+    "}\n"
     "#endif\n";
 
 static int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -74,7 +92,26 @@ static void exchange(clgrad_matmul_desc *d)
     d->b_dtype = s.a_dtype, d->b_row = s.a_col, d->b_col = s.a_row, d->b_offset = s.a_offset;
     memcpy(d->a_batch, s.b_batch, sizeof d->a_batch);
     memcpy(d->b_batch, s.a_batch, sizeof d->b_batch);
+    const clgrad_matmul_second *t = &s.second;
+    d->second.a_row = t->b_col, d->second.a_col = t->b_row, d->second.a_offset = t->b_offset;
+    d->second.b_row = t->a_col, d->second.b_col = t->a_row, d->second.b_offset = t->a_offset;
+    memcpy(d->second.a_batch, t->b_batch, sizeof d->second.a_batch);
+    memcpy(d->second.b_batch, t->a_batch, sizeof d->second.b_batch);
 }
+
+clgrad_matmul_desc clgrad_matmul_second_of(const clgrad_matmul_desc *desc)
+{
+    clgrad_matmul_desc other = *desc;
+    const clgrad_matmul_second *t = &desc->second;
+    other.k = t->k, other.a_row = t->a_row, other.a_col = t->a_col, other.a_offset = t->a_offset;
+    other.b_row = t->b_row, other.b_col = t->b_col, other.b_offset = t->b_offset;
+    memcpy(other.a_batch, t->a_batch, sizeof other.a_batch);
+    memcpy(other.b_batch, t->b_batch, sizeof other.b_batch);
+    other.second.there = false;
+    return other;
+}
+
+static bool runs_on(const int64_t *stride, int32_t from, int32_t to, int64_t extent) { return stride[from] == stride[to] * extent; }
 
 /* Leave out axes of one element and join axes that run on into each other, so that fewer programs serve more products. */
 static void join_axes(clgrad_matmul_desc *d)
@@ -82,11 +119,12 @@ static void join_axes(clgrad_matmul_desc *d)
     int32_t kept = 0;
     for (int32_t x = 0; x < d->num_batch; x++) {
         if (d->batch_dims[x] == 1) continue;
-        const bool joins = kept > 0 && d->a_batch[kept - 1] == d->a_batch[x] * d->batch_dims[x] &&
-                           d->b_batch[kept - 1] == d->b_batch[x] * d->batch_dims[x];
+        int64_t *const strides[] = { d->a_batch, d->b_batch, d->second.a_batch, d->second.b_batch };
+        bool joins = kept > 0;
+        for (int i = 0; i < 4 && joins; i++) joins = runs_on(strides[i], kept - 1, x, d->batch_dims[x]);
         const int32_t to = joins ? kept - 1 : kept++;
         d->batch_dims[to] = joins ? d->batch_dims[to] * d->batch_dims[x] : d->batch_dims[x];
-        d->a_batch[to] = d->a_batch[x], d->b_batch[to] = d->b_batch[x];
+        for (int i = 0; i < 4; i++) strides[i][to] = strides[i][x];
     }
     d->num_batch = kept;
 }
@@ -97,6 +135,8 @@ static int64_t count_batches(const clgrad_matmul_desc *d)
     for (int32_t x = 0; x < d->num_batch; x++) count *= d->batch_dims[x];
     return count;
 }
+
+static int64_t all_steps(const clgrad_matmul_desc *d) { return d->k + (d->second.there ? d->second.k : 0); }
 
 static clgrad_status check(clgrad_device *dev, const clgrad_matmul_desc *d)
 {
@@ -156,6 +196,20 @@ static packing choose_packing(const clgrad_matmul_desc *d, const form *f)
     return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? COPIED : IN_PLACE;
 }
 
+/* Of two products, each has a panel, which holds all of it. */
+static bool choose_pair(const clgrad_matmul_desc *d, size_t local_bytes, form *f)
+{
+    const clgrad_matmul_desc other = clgrad_matmul_second_of(d);
+    const packing pack = choose_packing(&other, f);
+    const int64_t scalar = f->f64 ? 8 : 4, k = max_i64(d->k, other.k);
+    if (pack > f->pack) f->pack = pack;
+    f->pair = true;
+    f->tiles = 1;
+    for (f->depth = 1; f->pack != IN_PLACE && (f->depth < 128 || f->depth < k);) f->depth *= 2;
+    return f->cell == 0 && f->depth * f->columns * scalar <= PANEL_BYTES &&
+           (2 * f->depth + f->rows) * f->columns * scalar <= (int64_t)local_bytes;
+}
+
 /* Depth of the packed panel, and the tiles whose state waits for the next panel. False: local memory is too small. */
 static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *f)
 {
@@ -198,7 +252,7 @@ static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, co
     choose_cells(d, f);
     f->pack = choose_packing(d, f);
     f->hints = takes_hints(info);
-    return choose_depth(d, info->local_bytes, f);
+    return d->second.there ? choose_pair(d, info->local_bytes, f) : choose_depth(d, info->local_bytes, f);
 }
 
 /* 16 x 16 work-items of 4 x 4 sums where the product and the device are large enough; a line of work-items for a vector. */
@@ -226,7 +280,14 @@ static bool loops_break_off(const clgrad_device_info *info) { return strstr(info
 static int64_t most_turns(const clgrad_matmul_desc *d, const form *f)
 {
     const int64_t tile = f->rows * f->columns;
-    return f->gpu ? divide_up(d->k, f->depth) * (2 * f->depth + f->rows + f->columns) + tile : d->k * (f->columns + 1) + 2 * tile;
+    return f->gpu ? divide_up(d->k, f->depth) * (2 * f->depth + f->rows + f->columns) + tile : all_steps(d) * (f->columns + 1) + 2 * tile;
+}
+
+/* A CPU device that prefers scalars vectorises over work-items itself, as llvmpipe does: the GPU form suits it. */
+static bool is_cpu_form(const clgrad_device_info *info, const clgrad_plan_options *options)
+{
+    return options->matmul == CLGRAD_VARIANT_CPU ||
+           (options->matmul == CLGRAD_VARIANT_AUTO && info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1);
 }
 
 static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, form *f)
@@ -236,9 +297,7 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
     *f = (form){ .f64 = d->a_dtype == CLGRAD_F64 };
     if (options->matmul == CLGRAD_VARIANT_CLBLAST)
         return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: CLBlast cannot serve this product");
-    /* A CPU device that prefers scalars vectorises over work-items itself, as llvmpipe does: the GPU form suits it. */
-    f->gpu = options->matmul == CLGRAD_VARIANT_GPU ||
-             (options->matmul == CLGRAD_VARIANT_AUTO && (info->kind != CLGRAD_DEVICE_CPU || info->float_width < 2));
+    f->gpu = !is_cpu_form(info, options);
     const bool fits = f->gpu ? decide_gpu(d, info, options, f) : decide_cpu(d, info, options, f);
     if (fits && loops_break_off(info) && most_turns(d, f) > 60000)
         return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a sum over %lld terms is longer than '%s' can loop",
@@ -253,7 +312,7 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
 /* One group below about 10 us of work: waking a second thread costs more. Else a few groups a compute unit, for balance. */
 static int64_t count_groups(const clgrad_matmul_desc *d, uint32_t compute_units)
 {
-    const double m = (double)d->m, n = (double)d->n, k = (double)max_i64(d->k, 1), batches = (double)count_batches(d);
+    const double m = (double)d->m, n = (double)d->n, k = (double)max_i64(all_steps(d), 1), batches = (double)count_batches(d);
     const double flops = 2 * m * n * k * batches, bytes = 4 * (m * k + k * n + m * n) * batches;
     const double us = flops / 200e3 + bytes / 50e3;
     return us < 10.0 ? 1 : (int64_t)compute_units * 8;
@@ -267,10 +326,10 @@ static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
     return each * tile;
 }
 
-/* Vectors of local memory: the packed panel, and tiles whose state waits for the next one. */
+/* Vectors of local memory: the packed panels, and tiles whose state waits for the next one. */
 static int64_t scratch_vectors(const form *f)
 {
-    return (f->pack == IN_PLACE ? 0 : f->depth * f->vectors) + f->tiles * f->levels * f->rows * f->vectors;
+    return (f->pack == IN_PLACE ? 0 : f->depth * f->vectors * (f->pair ? 2 : 1)) + f->tiles * f->levels * f->rows * f->vectors;
 }
 
 static void name_vector(const form *f, char *name, size_t bytes)
@@ -293,7 +352,7 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
         p->rows = share(d->m, f->rows, &parts);
         p->columns = share(d->n, f->columns, &parts);
     } else {
-        const int64_t near = REUSED_BYTES / (max_i64(d->k, 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
+        const int64_t near = REUSED_BYTES / (max_i64(all_steps(d), 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
         int64_t chunks = divide_up(d->m, min_i64(max_i64(near, 256), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
         p->rows = share(d->m, f->rows, &chunks);
         parts = divide_up(parts, divide_up(d->m, p->rows));
@@ -321,17 +380,29 @@ static void divide_gpu(const clgrad_matmul_desc *d, const form *f, params *p, cl
     out->global[2] = (size_t)min_i64(p->num_batches, 65535);
 }
 
+static int64_t *append_numbers(int64_t *to, const int64_t *numbers, size_t count)
+{
+    memcpy(to, numbers, count * sizeof *to);
+    return to + count;
+}
+
 static void fill_params(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, clgrad_matmul_launch *out)
 {
     params p = { .m = d->m, .n = d->n, .k = d->k, .a_row = d->a_row, .a_col = d->a_col, .a_offset = d->a_offset, .b_row = d->b_row,
                  .b_col = d->b_col, .b_offset = d->b_offset, .num_batches = count_batches(d) };
     const size_t rank = (size_t)d->num_batch;
-    memcpy(p.axes, d->batch_dims, rank * sizeof *p.axes);
-    memcpy(p.axes + rank, d->a_batch, rank * sizeof *p.axes);
-    memcpy(p.axes + 2 * rank, d->b_batch, rank * sizeof *p.axes);
+    int64_t *rest = append_numbers(p.rest, d->batch_dims, rank);
+    rest = append_numbers(rest, d->a_batch, rank);
+    rest = append_numbers(rest, d->b_batch, rank);
+    if (d->second.there) {
+        const clgrad_matmul_second *t = &d->second;
+        rest = append_numbers(rest, (const int64_t[]){ t->k, t->a_row, t->a_col, t->a_offset, t->b_row, t->b_col, t->b_offset }, 7);
+        rest = append_numbers(rest, t->a_batch, rank);
+        rest = append_numbers(rest, t->b_batch, rank);
+    }
     if (f->gpu) divide_gpu(d, f, &p, out);
     else divide_cpu(d, info, f, &p, out);
-    out->params_bytes = offsetof(params, axes) + 3 * rank * sizeof *p.axes;
+    out->params_bytes = (size_t)((char *)rest - (char *)&p);
     memcpy(out->params, &p, out->params_bytes);
 }
 
@@ -367,7 +438,7 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
 }
 
 /* Names of the template that several products of one text would share. */
-static const char *const part_names[] = { "mm_params", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
+static const char *const part_names[] = { "mm_params", "mm_second", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
                                           "mm_fold", "mm_advance", "mm_panel", "epilogue" };
 
 /* The function's head and first statements: a kernel, or a part that its kernel calls with a place in the numbers, the share to do
@@ -419,8 +490,9 @@ static clgrad_status write_preamble(clgrad_context *ctx, const clgrad_matmul_des
 {
     clgrad_text text = { .ctx = ctx };
     clgrad_text_append(&text, "#define MM_SCALAR %s\n#define MM_ROWS %d\n#define MM_DEPTH %d\n#define MM_CELL %d\n#define MM_LEVELS %d\n"
-                              "#define MM_RANK %d\n",
-                       f->f64 ? "double" : "float", (int)f->rows, (int)f->depth, (int)f->cell, (int)f->levels, (int)d->num_batch);
+                              "#define MM_RANK %d\n#define MM_PAIR %d\n",
+                       f->f64 ? "double" : "float", (int)f->rows, (int)f->depth, (int)f->cell, (int)f->levels, (int)d->num_batch,
+                       f->pair);
     write_codec(&text, 'A', d->a_dtype, f->lanes);
     write_codec(&text, 'B', d->b_dtype, f->lanes);
     (f->gpu ? write_gpu : write_cpu)(&text, d, f);
@@ -476,8 +548,30 @@ double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *de
     *multiple = 1;
     if (!describe_form(dev, &d, options, &f) || f.gpu || f.swap || f.tiles > 1) return INFINITY;
     *multiple = f.rows;
-    const double elements = (double)d.k * (double)d.n;
+    const double elements = (double)all_steps(&d) * (double)d.n;
     return f.pack == IN_PLACE ? 0 : elements / (f.pack == COPIED ? copied_per_us : transposed_per_us);
+}
+
+bool clgrad_matmul_pairs(clgrad_device *dev, const clgrad_plan_options *options)
+{
+    return is_cpu_form(clgrad_device_get_info(dev), options ? options : &no_options);
+}
+
+/* One text serves both, so that what it takes as known must hold for both. */
+bool clgrad_matmul_can_pair(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
+{
+    const clgrad_matmul_second *t = &desc->second;
+    clgrad_matmul_desc d = *desc;
+    form f;
+    const bool alike = (d.a_row == 1) == (t->a_row == 1) && (d.a_col == 1) == (t->a_col == 1) && (d.b_row == 1) == (t->b_row == 1) &&
+                       (d.b_col == 1) == (t->b_col == 1);
+    if (!alike || !clgrad_matmul_pairs(dev, options) || check(dev, &d) != CLGRAD_OK) return false;
+    join_axes(&d);
+    clgrad_kept_error kept;
+    clgrad_error_keep(clgrad_device_get_context(dev), &kept);
+    const bool fits = decide(dev, &d, options ? options : &no_options, &f) == CLGRAD_OK;
+    clgrad_error_put_back(clgrad_device_get_context(dev), &kept);
+    return fits;
 }
 
 uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)

@@ -5,6 +5,12 @@
 
 #include "plan/plan.h"
 
+/* Another product of the same shape, batch axes and types, in the same launch: the epilogue finds its sums as acc2. */
+typedef struct clgrad_matmul_second {
+    bool there;
+    int64_t k, a_row, a_col, a_offset, b_row, b_col, b_offset, a_batch[CLGRAD_MAX_RANK], b_batch[CLGRAD_MAX_RANK];
+} clgrad_matmul_second;
+
 typedef struct clgrad_matmul_desc {
     clgrad_dtype a_dtype, b_dtype; /* storage of the operands: f32, f64, f16, bf16; arithmetic in f32, or f64 when both are f64 */
     int64_t m, n, k;               /* c[i, j] = sum over p of a[i, p] * b[p, j], one chain in increasing p (per cell) */
@@ -13,6 +19,7 @@ typedef struct clgrad_matmul_desc {
     int32_t num_batch;             /* batch axes, slowest first; the batch index z counts them row-major */
     int64_t batch_dims[CLGRAD_MAX_RANK], a_batch[CLGRAD_MAX_RANK], b_batch[CLGRAD_MAX_RANK];
     int64_t cell;                  /* 0, or p is cut every `cell` and the partial chains are added in neighbouring pairs */
+    clgrad_matmul_second second;   /* no cells then */
     /* Epilogue, from the plan's generator. Names visible to it: ulong z, i, j (batch, row, first column of the lanes), struct
      * `epilogue` e (fields as epilogue_params declares), its buffers. Statements must be valid exactly for the lane count:
      * text for `width` lanes (epilogue_v: acc is floatW/doubleW) and for one lane (epilogue_s: acc is float/double). They store
@@ -31,8 +38,8 @@ typedef struct clgrad_matmul_desc {
 typedef struct clgrad_matmul_launch {
     const char *file;            /* static */
     char *preamble;
-    unsigned char params[256];   /* kernel argument 0, by value */
-    size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, 4.. epilogue_args */
+    unsigned char params[512];   /* kernel argument 0, by value */
+    size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, then a and b of the second, epilogue_args */
     uint32_t dims;
     size_t global[3], local[3];
     char vector[12];             /* the type it computes in: "float16" */
@@ -47,6 +54,12 @@ uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc,
 bool clgrad_matmul_is_cpu(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
 /* What cutting the rows into shares would cost in each share, in us, and of how many rows each must be a multiple. */
 double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, int64_t *multiple);
+/* The second product alone. */
+clgrad_matmul_desc clgrad_matmul_second_of(const clgrad_matmul_desc *desc);
+
+/* May products on this device have a second beside them; and can this one with this second? */
+bool clgrad_matmul_pairs(clgrad_device *dev, const clgrad_plan_options *options);
+bool clgrad_matmul_can_pair(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
 
 /* Choose and specialise. k may be 0; m, n and the batch are not empty. tile_m x tile_n: sums in one work-item's registers.
  * E_UNSUPPORTED: a forced variant that cannot serve this product. E_DTYPE, E_ARG: not a product of reals, or an empty one. */

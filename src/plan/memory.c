@@ -26,13 +26,18 @@ static void find_lifetimes(clgrad_plan *plan)
         const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
         const size_t first = k->groups == 1 ? i : k->first, last = k->groups == 1 ? i : k->first + k->count - 1;
         for (size_t n = 0; n < l->ir.num_leaves; n++) touch(plan, l->ir.leaves[n].value, first, last);
-        if (l->kind != CLGRAD_LAUNCH_MATMUL && l->kind != CLGRAD_LAUNCH_COPY) continue;
-        touch(plan, l->operand_value[0], first, last);
-        touch(plan, l->operand_value[1], first, last);
+        for (size_t n = 0; n < l->num_operands; n++) touch(plan, l->operand_value[n], first, last);
     }
 }
 
 /* --- donations --- */
+
+static bool multiplies(const clgrad_launch *l, int32_t value)
+{
+    for (size_t k = 0; k < l->num_operands && l->kind == CLGRAD_LAUNCH_MATMUL; k++)
+        if (l->operand_value[k] == value) return true;
+    return false;
+}
 
 static bool apart(const clgrad_ir *ir, const clgrad_affine *a, const clgrad_affine *b)
 {
@@ -57,7 +62,7 @@ static bool is_own_element(const clgrad_ir *ir, const clgrad_ir_instr *load, int
 static bool same_elements(const clgrad_launch *l, int32_t read, int32_t written)
 {
     const clgrad_ir *ir = &l->ir;
-    if (l->kind == CLGRAD_LAUNCH_MATMUL && (l->operand_value[0] == read || l->operand_value[1] == read)) return false;
+    if (multiplies(l, read)) return false;
     if (l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT) return false;
     for (size_t i = 0; i < ir->num_instrs; i++) {
         const clgrad_ir_instr *in = &ir->instrs[i];
@@ -139,6 +144,7 @@ static clgrad_status copy_at_end(clgrad_plan *plan, int32_t output)
     plan->values[output].kind = CLGRAD_VALUE_SCRATCH;
     l->operand_value[0] = target;
     l->operand_value[1] = output;
+    l->num_operands = 2;
     return CLGRAD_OK;
 }
 

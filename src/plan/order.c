@@ -9,7 +9,7 @@ clgrad_status clgrad_plan_add_launch(clgrad_plan *plan, clgrad_launch_kind kind,
 {
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->launches, &plan->launch_capacity, plan->num_launches + 1, sizeof *plan->launches));
     *out = &plan->launches[plan->num_launches++];
-    **out = (clgrad_launch){ .kind = kind, .core = CLGRAD_NONE, .source = -1, .partial = -1, .partial_leaf = -1, .from = -1,
+    **out = (clgrad_launch){ .kind = kind, .core = CLGRAD_NONE, .second = CLGRAD_NONE, .source = -1, .partial = -1, .partial_leaf = -1, .from = -1,
                              .to = -1, .kernel_number = (int32_t)plan->num_launches - 1, .kept_cells = 1, .cells = 1, .chunks = 1, .accumulate = CLGRAD_OP_SUM };
     clgrad_text *const texts[] = { &(*out)->helpers_text, &(*out)->params_text, &(*out)->args_text, &(*out)->vector_text,
                                    &(*out)->scalar_text, &(*out)->touches_text };
@@ -225,6 +225,7 @@ static clgrad_status add_core(clgrad_plan *plan, clgrad_node core, clgrad_launch
     case CLGRAD_PRODUCT:
         CLGRAD_TRY(clgrad_plan_add_launch(plan, CLGRAD_LAUNCH_MATMUL, last));
         (*last)->core = core;
+        (*last)->second = plan->second[core];
         return CLGRAD_OK;
     case CLGRAD_SCATTER: return add_scatter(plan, core, last);
     case CLGRAD_SCAN: return add_scan(plan, core, last);

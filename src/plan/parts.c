@@ -39,7 +39,7 @@ static clgrad_status find_arguments(clgrad_plan *plan, clgrad_plan_kernel *k)
     for (size_t i = k->first; i < k->first + k->count; i++) {
         const clgrad_launch *l = &plan->launches[i];
         for (size_t a = 0; a < l->ir.num_leaves; a++) CLGRAD_TRY(add_argument(plan, k, l->ir.leaves[a].value));
-        for (int a = 0; a < 2 && is_product(l); a++) CLGRAD_TRY(add_argument(plan, k, l->operand_value[a]));
+        for (size_t a = 0; a < l->num_operands; a++) CLGRAD_TRY(add_argument(plan, k, l->operand_value[a]));
     }
     k->bound = clgrad_alloc(plan->ctx, k->num_values, sizeof(clgrad_buffer *));
     return k->bound ? CLGRAD_OK : CLGRAD_E_MEMORY;
@@ -60,8 +60,8 @@ static void print_call(const clgrad_plan_kernel *k, const clgrad_launch *l, size
         clgrad_text_append(out, "k + %zu, t - t / k[%zu] * k[%zu], t / k[%zu] - t / k[%zu] / k[%zu] * k[%zu], t / k[%zu] / k[%zu], (local %s *)scratch",
                            word + PRODUCT_HEAD, word + 2, word + 2, word + 2, word + 2, word + 3, word + 3, word + 2, word + 3,
                            l->matmul.vector);
-        print_argument(k, l->operand_value[0], l->desc.a_dtype, false, out);
-        print_argument(k, l->operand_value[1], l->desc.b_dtype, false, out);
+        for (size_t a = 0; a < l->num_operands; a++)
+            print_argument(k, l->operand_value[a], a % 2 ? l->desc.b_dtype : l->desc.a_dtype, false, out);
     } else {
         clgrad_text_append(out, "k + %zu, t", word + HEAD);
     }
@@ -154,11 +154,12 @@ void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *k)
 
 static clgrad_status place_operands(clgrad_plan *plan, clgrad_launch *l)
 {
-    int64_t offset[2];
-    for (int i = 0; i < 2; i++) clgrad_plan_value_buffer(plan, l->operand_value[i], &offset[i]);
-    if (offset[0] == l->operand_offset[0] && offset[1] == l->operand_offset[1]) return CLGRAD_OK;
+    int64_t offset[CLGRAD_COUNT(l->operand_value)] = { 0 };
+    for (size_t i = 0; i < l->num_operands; i++) clgrad_plan_value_buffer(plan, l->operand_value[i], &offset[i]);
+    if (memcmp(offset, l->operand_offset, sizeof offset) == 0) return CLGRAD_OK;
     clgrad_matmul_desc desc = l->desc;
     desc.a_offset += offset[0], desc.b_offset += offset[1];
+    desc.second.a_offset += offset[2], desc.second.b_offset += offset[3];
     clgrad_matmul_launch fresh;
     CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &desc, &plan->options, &fresh));
     memcpy(l->matmul.params, fresh.params, fresh.params_bytes);

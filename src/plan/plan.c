@@ -24,6 +24,7 @@ static clgrad_status allocate_tables(clgrad_plan *plan)
     if (!(plan->live = by_node(plan, 1)) || !(plan->stored = by_node(plan, 1)) || !(plan->forced = by_node(plan, 1)) ||
         !(plan->plain = by_node(plan, 1)) || !(plan->alone = by_node(plan, 1)) || !(plan->unread = by_node(plan, 1)) ||
         !(plan->epilogue = by_node(plan, sizeof *plan->epilogue)) || !(plan->core = by_node(plan, sizeof *plan->core)) ||
+        !(plan->second = by_node(plan, sizeof *plan->second)) ||
         !(plan->alias = by_node(plan, sizeof *plan->alias)) || !(plan->places = by_node(plan, sizeof *plan->places)) ||
         !(plan->made = by_node(plan, sizeof *plan->made)) || !(plan->last_read = by_node(plan, sizeof *plan->last_read)) ||
         !(plan->donated = clgrad_alloc(plan->ctx, ins, sizeof *plan->donated)) ||
@@ -131,7 +132,7 @@ clgrad_buffer *clgrad_plan_value_buffer(const clgrad_plan *plan, int32_t value, 
     return t->buffer;
 }
 
-static uint32_t first_buffer_argument(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL ? 4 : 1; }
+static uint32_t first_buffer_argument(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL ? 2 + (uint32_t)l->num_operands : 1; }
 
 static clgrad_status bind_buffer(clgrad_launch *l, size_t slot, uint32_t argument, clgrad_buffer *buffer)
 {
@@ -147,22 +148,23 @@ static clgrad_status bind_buffer(clgrad_launch *l, size_t slot, uint32_t argumen
 /* Operands of a product carry their offsets in the description: made again when one moved. */
 static clgrad_status bind_operands(clgrad_plan *plan, clgrad_launch *l)
 {
-    int64_t offset[2];
+    int64_t offset[CLGRAD_COUNT(l->operand_value)] = { 0 };
     bool moved = !l->params_set;
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < l->num_operands; i++) {
         clgrad_buffer *buffer = clgrad_plan_value_buffer(plan, l->operand_value[i], &offset[i]);
-        CLGRAD_TRY(bind_buffer(l, l->ir.num_leaves + (size_t)i, 2 + (uint32_t)i, buffer));
+        CLGRAD_TRY(bind_buffer(l, l->ir.num_leaves + i, 2 + (uint32_t)i, buffer));
         moved |= offset[i] != l->operand_offset[i];
     }
     if (!moved) return CLGRAD_OK;
     clgrad_matmul_desc desc = l->desc;
     desc.a_offset += offset[0], desc.b_offset += offset[1];
+    desc.second.a_offset += offset[2], desc.second.b_offset += offset[3];
     clgrad_matmul_launch fresh;
     CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &desc, &plan->options, &fresh));
     const clgrad_status st = clgrad_kernel_set_bytes(l->kernel, 0, fresh.params, fresh.params_bytes);
     clgrad_matmul_launch_release(plan->ctx, &fresh);
     if (st != CLGRAD_OK) return st;
-    for (int i = 0; i < 2; i++) l->operand_offset[i] = offset[i];
+    memcpy(l->operand_offset, offset, sizeof offset);
     return CLGRAD_OK;
 }
 
@@ -231,7 +233,7 @@ static void release_tensors(clgrad_tensor **tensors, size_t count)
 
 static void release_tables(clgrad_plan *plan)
 {
-    void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->unread, plan->epilogue, plan->core,
+    void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->unread, plan->epilogue, plan->core, plan->second,
                              plan->alias, plan->places, plan->made, plan->last_read, plan->copies, plan->donated, plan->donation_taken,
                              plan->inputs, plan->outputs, plan->values, plan->launches, plan->kernels, plan->arena_bytes, plan->arenas };
     for (size_t i = 0; i < CLGRAD_COUNT(tables); i++) clgrad_free(plan->ctx, tables[i]);

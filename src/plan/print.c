@@ -543,7 +543,7 @@ static void print_result(printer *p, int32_t at, const clgrad_ir_instr *in, bool
 {
     open_register(p, at, in, vector);
     open_codec(p, "round", in->dtype, vector);
-    clgrad_text_append(p->out, "acc);%s", p->end);
+    clgrad_text_append(p->out, in->integer ? "acc2);%s" : "acc);%s", p->end);
 }
 
 static void print_instr(printer *p, int32_t at)

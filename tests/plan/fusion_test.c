@@ -3,6 +3,7 @@
 #include "plan_case.h"
 #include "plan_test.h"
 
+#include "plan/matmul.h"
 #include "support/random_graph.h"
 
 #include <stdio.h>
@@ -172,6 +173,100 @@ START_TEST(widths_and_groups)
 }
 END_TEST
 
+/* --- two products in one launch --- */
+
+typedef struct meeting {
+    const char *name;
+    int64_t m, n, k, k2, batch;
+    bool ta, tb;
+    clgrad_dtype dtype;
+    clgrad_plan_options options;
+    bool apart; /* they cannot share a launch */
+} meeting;
+
+static const meeting meetings[] = {
+    { "nn", 37, 45, 29, 29, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "nt", 40, 64, 33, 33, 0, false, true, CLGRAD_F32, { 0 }, false },
+    { "tn", 48, 33, 20, 20, 0, true, false, CLGRAD_F32, { 0 }, false },
+    { "tt", 17, 40, 9, 9, 0, true, true, CLGRAD_F32, { 0 }, false },
+    { "other lengths", 30, 70, 300, 7, 0, false, true, CLGRAD_F32, { 0 }, false },
+    { "packed", 300, 40, 11, 130, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "long", 16, 32, 2060, 3, 0, false, true, CLGRAD_F32, { 0 }, true }, /* no room for the panel */
+    { "long in place", 16, 32, 2060, 3, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "narrow columns", 100, 40, 12, 5, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "few columns", 50, 2, 12, 5, 0, false, true, CLGRAD_F32, { 0 }, false },
+    { "one row", 1, 200, 31, 31, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "one element", 1, 1, 31, 2, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "nothing to sum", 20, 20, 4, 0, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "batches", 9, 18, 7, 6, 3, false, true, CLGRAD_F32, { 0 }, false },
+    { "f64", 20, 30, 10, 11, 0, false, true, CLGRAD_F64, { 0 }, false },
+    { "bf16", 20, 30, 10, 11, 0, false, false, CLGRAD_BF16, { 0 }, false },
+    { "small tiles", 30, 50, 13, 14, 0, true, false, CLGRAD_F32, { .tile_m = 3, .tile_n = 8, .width = 4 }, false },
+    { "lanes of one", 11, 13, 14, 15, 0, false, true, CLGRAD_F32, { .width = 1 }, false },
+    { "GPU form", 30, 50, 13, 14, 0, false, false, CLGRAD_F32, { .matmul = CLGRAD_VARIANT_GPU }, true },
+};
+
+static clgrad_node product(plan_case *c, const meeting *p, int64_t k)
+{
+    const int64_t a[] = { p->batch, p->ta ? k : p->m, p->ta ? p->m : k }, b[] = { p->batch, p->tb ? p->n : k, p->tb ? k : p->n };
+    const int32_t first = p->batch == 0, rank = 3 - first;
+    const clgrad_node x = plan_case_input(c, p->dtype, clgrad_shape_make(rank, a + first), -1, 1);
+    return clgrad_matmul(c->g, x, plan_case_input(c, p->dtype, clgrad_shape_make(rank, b + first), -1, 1), p->ta, p->tb);
+}
+
+static size_t count_launches(const plan_case *c, const clgrad_plan_options *options)
+{
+    clgrad_plan *plan = NULL;
+    SUCCEED(clgrad_plan_create(test_device(), c->g, options, &plan));
+    const size_t count = clgrad_plan_num_launches(plan);
+    clgrad_plan_release(&plan);
+    return count;
+}
+
+/* y = tanh(a b + bias - c d): the epilogue starts between the two. */
+START_TEST(products_that_meet)
+{
+    if (!test_device()) return;
+    const meeting *p = &meetings[_i];
+    plan_case c;
+    if (p->dtype == CLGRAD_F64 && !plan_has_f64()) return;
+    plan_case_begin(&c, 40 + (uint64_t)_i);
+    const clgrad_node one = product(&c, p, p->k), other = product(&c, p, p->k2);
+    const clgrad_node bias = plan_case_input(&c, p->dtype, CLGRAD_SHAPE(p->n), -1, 1);
+    plan_case_output(&c, clgrad_tanh(c.g, clgrad_sub(c.g, clgrad_add(c.g, one, bias), other)));
+    clgrad_plan_options forced = p->options;
+    if (!forced.matmul) forced.matmul = CLGRAD_VARIANT_CPU;
+    plan_case_check(&c, &forced, 200, p->name);
+    if (!clgrad_matmul_pairs(test_device(), &p->options)) plan_case_check(&c, &p->options, 200, p->name);
+    ck_assert_uint_eq(count_launches(&c, &forced), p->apart ? 2 : 1);
+    forced.no_fusion = true;
+    ck_assert_uint_gt(count_launches(&c, &forced), 3);
+    plan_case_end(&c);
+}
+END_TEST
+
+/* Products that something else reads, sums in cells and factors laid out differently stay apart. */
+START_TEST(products_that_do_not_meet)
+{
+    if (!test_device()) return;
+    const clgrad_plan_options options = { .matmul = CLGRAD_VARIANT_CPU };
+    plan_case c;
+    plan_case_begin(&c, 80 + (uint64_t)_i);
+    const clgrad_node a = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(24, 300), -1, 1);
+    const clgrad_node b = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(300, 24), -1, 1);
+    const clgrad_node d = plan_case_input(&c, CLGRAD_F32, CLGRAD_SHAPE(24, 300), -1, 1);
+    const clgrad_node one = clgrad_matmul(c.g, a, b, false, false);
+    const clgrad_node other = _i == 0   ? clgrad_matmul(c.g, a, d, false, true)
+                              : _i == 1 ? clgrad_matmul_cell(c.g, d, b, false, false, 256)
+                                        : clgrad_matmul(c.g, d, b, false, false);
+    plan_case_output(&c, clgrad_add(c.g, one, other));
+    if (_i == 2) plan_case_output(&c, other);
+    plan_case_check(&c, &options, 200, "apart");
+    ck_assert_uint_eq(count_launches(&c, &options), 2);
+    plan_case_end(&c);
+}
+END_TEST
+
 /* The check itself can fail: another seed's values are other bits. */
 START_TEST(control)
 {
@@ -202,6 +297,8 @@ Suite *plan_fusion_suite(void)
     tcase_add_test(t, fusion_keeps_bits);
     tcase_add_test(t, stacks_of_views);
     tcase_add_loop_test(t, widths_and_groups, 0, 5);
+    tcase_add_loop_test(t, products_that_meet, 0, (int)CLGRAD_COUNT(meetings));
+    tcase_add_loop_test(t, products_that_do_not_meet, 0, 3);
     tcase_add_test(t, control);
     suite_add_tcase(suite, t);
     return suite;
