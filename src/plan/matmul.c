@@ -543,13 +543,15 @@ double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *de
 {
     const double copied_per_us = 8e3, transposed_per_us = 4e3;
     clgrad_matmul_desc d = *desc;
-    form f;
-    d.shares = 1, d.share_rows = 16;
+    form whole, f;
     *multiple = 1;
+    if (!describe_form(dev, &d, options, &whole)) return INFINITY;
+    d.shares = 1, d.share_rows = 16;
     if (!describe_form(dev, &d, options, &f) || f.gpu || f.swap || f.tiles > 1) return INFINITY;
     *multiple = f.rows;
+    const packing pack = f.pack == IN_PLACE ? whole.pack : f.pack; /* where shares are too short for packing, doing without costs as much */
     const double elements = (double)all_steps(&d) * (double)d.n;
-    return f.pack == IN_PLACE ? 0 : elements / (f.pack == COPIED ? copied_per_us : transposed_per_us);
+    return pack == IN_PLACE ? 0 : elements / (pack == COPIED ? copied_per_us : transposed_per_us);
 }
 
 bool clgrad_matmul_pairs(clgrad_device *dev, const clgrad_plan_options *options)
