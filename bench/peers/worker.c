@@ -172,7 +172,7 @@ static double batch_seconds(const struct peer *peer, const struct row *row, size
 static size_t runs_per_sample(const struct peer *peer, const struct row *row)
 {
     size_t count = 1;
-    double taken = fmin(batch_seconds(peer, row, 1), batch_seconds(peer, row, 1)); /* the first warms */
+    double taken = fmin(batch_seconds(peer, row, 1), batch_seconds(peer, row, 1)); /* the first may be late */
     while (taken >= 0 && taken < SAMPLE_SECONDS) {
         count *= 2;
         taken = fmin(batch_seconds(peer, row, count), batch_seconds(peer, row, count));

@@ -35,7 +35,6 @@ def batch_seconds(mode, count):
 def measure(mode, seconds):
     """At least one sample; long runs need no more, as there are rounds."""
     mode.enter()
-    batch_seconds(mode, 1)
     count, taken = runs_per_sample(mode)
     samples, end = [taken] if taken > seconds else [], time.perf_counter() + seconds
     while not samples or (taken <= seconds and time.perf_counter() < end):
@@ -46,6 +45,8 @@ def measure(mode, seconds):
 def runs_per_sample(mode):
     """Doubled until a sample is long enough, the better of two tries: one interruption must not end the search."""
     count, taken = 1, batch_seconds(mode, 1)
+    if taken < 1:  # the first may be late for its own reasons
+        taken = min(taken, batch_seconds(mode, 1))
     while taken < SAMPLE_SECONDS:
         count *= 2
         taken = min(batch_seconds(mode, count), batch_seconds(mode, count))
