@@ -110,7 +110,7 @@ typedef struct clgrad_plan_kernel {
     int64_t groups;         /* 1: one does everything in order */
     clgrad_kernel *kernel;
     clgrad_buffer *numbers; /* device memory: what the parts would have as arguments by value */
-    int64_t *words;         /* its content */
+    int64_t *words, *written; /* its content as it should be and as it is */
     size_t num_words;
     bool numbers_set;
     int32_t *values;        /* by argument behind the numbers */

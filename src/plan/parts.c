@@ -132,8 +132,9 @@ clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *k)
     CLGRAD_TRY(find_arguments(plan, k));
     count_groups(plan, k);
     k->words = clgrad_alloc(plan->ctx, k->num_words, sizeof *k->words);
+    k->written = clgrad_alloc(plan->ctx, k->num_words, sizeof *k->written);
     clgrad_kernel_part *parts = clgrad_alloc(plan->ctx, k->count, sizeof *parts);
-    clgrad_status st = k->words && parts ? build(plan, k, parts) : CLGRAD_E_MEMORY;
+    clgrad_status st = k->words && k->written && parts ? build(plan, k, parts) : CLGRAD_E_MEMORY;
     clgrad_free(plan->ctx, parts);
     if (st == CLGRAD_OK) st = clgrad_buffer_create(plan->dev, k->num_words * sizeof *k->words, &k->numbers);
     if (st == CLGRAD_OK) st = clgrad_kernel_set_buffer(k->kernel, 0, k->numbers);
@@ -146,6 +147,7 @@ void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *k)
     clgrad_kernel_release(&k->kernel);
     clgrad_buffer_release(&k->numbers);
     clgrad_free(plan->ctx, k->words);
+    clgrad_free(plan->ctx, k->written);
     clgrad_free(plan->ctx, k->values);
     clgrad_free(plan->ctx, k->bound);
 }
@@ -168,7 +170,7 @@ static clgrad_status place_operands(clgrad_plan *plan, clgrad_launch *l)
     return CLGRAD_OK;
 }
 
-/* A launch's numbers at *word, which is moved behind them; *changed when any is new. */
+/* A launch's numbers, from word on. */
 static clgrad_status fill_words(clgrad_plan *plan, clgrad_launch *l, int64_t groups, int64_t first_group, int64_t *word)
 {
     int64_t *at = word;
@@ -209,18 +211,13 @@ clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *k)
         CLGRAD_TRY(clgrad_kernel_set_buffer(k->kernel, 1 + (uint32_t)i, buffer));
         k->bound[i] = buffer;
     }
-    int64_t *words = clgrad_alloc(plan->ctx, k->num_words, sizeof *words);
-    if (!words) return CLGRAD_E_MEMORY;
-    clgrad_status st = fill_numbers(plan, k, words);
-    const bool same = k->numbers_set && memcmp(words, k->words, bytes) == 0;
-    if (st == CLGRAD_OK && !same) {
-        k->numbers_set = false;
-        memcpy(k->words, words, bytes);
-        st = clgrad_buffer_write(k->numbers, 0, k->words, bytes);
-        k->numbers_set = st == CLGRAD_OK;
-    }
-    clgrad_free(plan->ctx, words);
-    return st;
+    CLGRAD_TRY(fill_numbers(plan, k, k->words));
+    if (k->numbers_set && memcmp(k->words, k->written, bytes) == 0) return CLGRAD_OK;
+    k->numbers_set = false;
+    CLGRAD_TRY(clgrad_buffer_write(k->numbers, 0, k->words, bytes));
+    memcpy(k->written, k->words, bytes);
+    k->numbers_set = true;
+    return CLGRAD_OK;
 }
 
 clgrad_status clgrad_plan_kernel_run(const clgrad_plan_kernel *k)

@@ -325,8 +325,16 @@ static void keep(clgrad_tensor **kept, clgrad_tensor *const *tensors, size_t cou
     }
 }
 
+static bool is_bound_to(const clgrad_plan *plan, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs)
+{
+    const clgrad_graph *g = plan->graph;
+    return plan->bound && (g->num_inputs == 0 || memcmp(plan->inputs, inputs, g->num_inputs * sizeof *inputs) == 0) &&
+           (g->num_outputs == 0 || memcmp(plan->outputs, outputs, g->num_outputs * sizeof *outputs) == 0);
+}
+
 clgrad_status clgrad_plan_bind(clgrad_plan *plan, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs)
 {
+    if (is_bound_to(plan, inputs, outputs)) return CLGRAD_OK;
     CLGRAD_TRY(check_operands(plan, inputs, outputs));
     keep(plan->inputs, inputs, plan->graph->num_inputs);
     keep(plan->outputs, outputs, plan->graph->num_outputs);
