@@ -136,7 +136,7 @@ static int show(const explained *e, const settings_arguments *a)
 
 static int explain(clgrad_device *dev, clgrad_config *config, const settings_arguments *a)
 {
-    static const char *const names[] = { "training step", "forward", "gradient", "Hessian-vector product" };
+    static const char *const names[] = { "training step", "forward", "gradient", "Hessian-vector product", "Gauss-Newton product" };
     clgrad_context *ctx = clgrad_device_get_context(dev);
     clgrad_workload *workload = NULL;
     explained e = { .device = clgrad_device_get_info(dev) };
@@ -183,7 +183,7 @@ int command_explain(int argc, char **argv)
         "explain", "explain MODEL [OPTIONS]",
         "What a model's launches do, move and take. MODEL is its layers, 784-128-10, or a saved file; what is explained is one\n"
         "training step, on made-up data, unless another is asked for.",
-        "csduFGHgnj", flags, 1, "a model",
+        "csduFGHWgnj", flags, 1, "a model",
     };
     settings_arguments a;
     int code = settings_parse(&command, argc, argv, &a);

@@ -19,6 +19,7 @@ static const command_option own_options[] = {
     { "forward", 'F', NULL, "explain a prediction's forward pass" },
     { "gradient", 'G', NULL, "explain loss and gradient alone" },
     { "hvp", 'H', NULL, "explain a Hessian-vector product at a kept point" },
+    { "gnvp", 'W', NULL, "explain a Gauss-Newton product at a kept point" },
     { "graph", 'g', "FILE.svg", "draw the launches and the values between them" },
     { "no-time", 'n', NULL, "do not run and time the launches" },
 };
@@ -65,6 +66,7 @@ static int take(void *user, const command_option *option, const char *value)
     case 'F': a->workload = CLGRAD_WORKLOAD_FORWARD; break;
     case 'G': a->workload = CLGRAD_WORKLOAD_GRADIENT; break;
     case 'H': a->workload = CLGRAD_WORKLOAD_HVP; break;
+    case 'W': a->workload = CLGRAD_WORKLOAD_GNVP; break;
     case 'g': a->graph = value; break;
     case 'n': a->no_time = true; break;
     case FROM_TABLE: assign(state, row->key, value ? value : "true"); break;

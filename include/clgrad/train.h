@@ -147,7 +147,8 @@ typedef enum clgrad_workload_kind {
     CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident data, gradient, update */
     CLGRAD_WORKLOAD_FORWARD,  /* what a prediction shows, for one batch */
     CLGRAD_WORKLOAD_GRADIENT, /* loss and gradient for one batch */
-    CLGRAD_WORKLOAD_HVP       /* Hessian-vector products for one batch at a kept point */
+    CLGRAD_WORKLOAD_HVP,      /* Hessian-vector products for one batch at a kept point */
+    CLGRAD_WORKLOAD_GNVP      /* Gauss-Newton products, likewise */
 } clgrad_workload_kind;
 
 typedef struct clgrad_workload clgrad_workload;

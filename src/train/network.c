@@ -57,16 +57,26 @@ static clgrad_status model_graph(const clgrad_task *task, int64_t batch, bool tr
     return finish(&g, st, out);
 }
 
+clgrad_status clgrad_task_parts(const clgrad_task *task, int64_t batch, clgrad_graph **model, clgrad_graph **loss,
+                                clgrad_objective_options *options)
+{
+    *model = *loss = NULL;
+    *options = (clgrad_objective_options)CLGRAD_OBJECTIVE_OPTIONS_INIT;
+    options->num_parameters = clgrad_model_num_parameters(task->model);
+    options->sum = true;
+    options->weights = "d.2";
+    CLGRAD_TRY(model_graph(task, batch, true, model));
+    const clgrad_status st = loss_graph(task, (*model)->ctx, batch, loss);
+    if (st != CLGRAD_OK) clgrad_graph_release(model);
+    return st;
+}
+
 clgrad_status clgrad_task_objective(const clgrad_task *task, int64_t batch, clgrad_graph **out)
 {
     *out = NULL;
-    clgrad_graph *model = NULL, *loss = NULL;
-    clgrad_objective_options options = CLGRAD_OBJECTIVE_OPTIONS_INIT;
-    options.num_parameters = clgrad_model_num_parameters(task->model);
-    options.sum = true;
-    options.weights = "d.2";
-    clgrad_status st = model_graph(task, batch, true, &model);
-    if (st == CLGRAD_OK) st = loss_graph(task, model->ctx, batch, &loss);
+    clgrad_graph *model, *loss;
+    clgrad_objective_options options;
+    clgrad_status st = clgrad_task_parts(task, batch, &model, &loss, &options);
     if (st == CLGRAD_OK) st = clgrad_objective_create(model, loss, &options, out);
     clgrad_graph_release(&model);
     clgrad_graph_release(&loss);

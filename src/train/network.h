@@ -26,6 +26,9 @@ clgrad_status clgrad_task_draw(const clgrad_task *task, clgrad_device *dev, uint
 /* Targets as the loss takes them: i32 labels [count], or f32 [count, outputs]. E_CONFIG. */
 clgrad_status clgrad_task_encode(const clgrad_task *task, const clgrad_dataset *data, clgrad_array *out);
 
+/* What the objective joins: model and loss, and how. */
+clgrad_status clgrad_task_parts(const clgrad_task *task, int64_t batch, clgrad_graph **model, clgrad_graph **loss,
+                                clgrad_objective_options *options);
 /* Parameters, x, y, w (and hyper.*) -> the sum over samples of w * loss, summed by cells. */
 clgrad_status clgrad_task_objective(const clgrad_task *task, int64_t batch, clgrad_graph **out);
 /* features, targets, weights, order (named d.0 .. d.3) and hyper.offset, hyper.limit -> x, y, w (d.0 .. d.2), and, with mask, 1 for

@@ -13,7 +13,7 @@ struct clgrad_workload {
     clgrad_tensor **inputs; /* of the objective or prediction, parameters first */
     size_t num_inputs, num_params;
     clgrad_function *function;   /* FORWARD, GRADIENT */
-    clgrad_operator *products;   /* HVP */
+    clgrad_operator *products;   /* HVP, GNVP */
     clgrad_tensor **outputs;
     size_t num_outputs;
 };
@@ -127,6 +127,19 @@ static clgrad_status make_products(clgrad_workload *w, const clgrad_graph *f, co
     return clgrad_hessian_create(w->trainer.dev, f, 0, w->num_params, wrt, w->inputs, &w->products);
 }
 
+/* f, the objective, has the same inputs. */
+static clgrad_status make_gauss_newton(clgrad_workload *w, const clgrad_graph *f)
+{
+    clgrad_graph *model, *loss;
+    clgrad_objective_options options;
+    CLGRAD_TRY(make_operands(w, f, w->num_params));
+    clgrad_status st = clgrad_task_parts(&w->trainer.task, w->trainer.settings->train_batch, &model, &loss, &options);
+    if (st == CLGRAD_OK) st = clgrad_gauss_newton_create(w->trainer.dev, model, loss, &options, w->inputs, &w->products);
+    clgrad_graph_release(&model);
+    clgrad_graph_release(&loss);
+    return st;
+}
+
 static clgrad_status make_derivative(clgrad_workload *w)
 {
     clgrad_context *ctx = w->trainer.ctx;
@@ -136,7 +149,9 @@ static clgrad_status make_derivative(clgrad_workload *w)
     bool *samples = clgrad_alloc(ctx, f->num_inputs, sizeof *samples);
     clgrad_status st = wrt && samples ? CLGRAD_OK : CLGRAD_E_MEMORY;
     for (size_t i = 0; st == CLGRAD_OK && i < w->num_params; i++) wrt[i] = i;
-    if (st == CLGRAD_OK) st = w->kind == CLGRAD_WORKLOAD_HVP ? make_products(w, f, wrt) : make_gradient(w, f, wrt, samples);
+    if (st == CLGRAD_OK && w->kind == CLGRAD_WORKLOAD_GRADIENT) st = make_gradient(w, f, wrt, samples);
+    if (st == CLGRAD_OK && w->kind == CLGRAD_WORKLOAD_HVP) st = make_products(w, f, wrt);
+    if (st == CLGRAD_OK && w->kind == CLGRAD_WORKLOAD_GNVP) st = make_gauss_newton(w, f);
     clgrad_graph_release(&f);
     clgrad_free(ctx, wrt);
     clgrad_free(ctx, samples);
@@ -159,7 +174,7 @@ clgrad_status clgrad_workload_create(clgrad_device *dev, const clgrad_config *co
     static const clgrad_train_callbacks silent = CLGRAD_TRAIN_CALLBACKS_INIT;
     clgrad_context *ctx = clgrad_device_get_context(dev);
     *out = NULL;
-    if ((unsigned)kind > CLGRAD_WORKLOAD_HVP) return clgrad_fail(ctx, CLGRAD_E_ARG, "there is no workload of kind %d", (int)kind);
+    if ((unsigned)kind > CLGRAD_WORKLOAD_GNVP) return clgrad_fail(ctx, CLGRAD_E_ARG, "there is no workload of kind %d", (int)kind);
     clgrad_workload *w = clgrad_alloc(ctx, 1, sizeof *w);
     if (!w) return CLGRAD_E_MEMORY;
     *w = (clgrad_workload){ .kind = kind, .result = CLGRAD_TRAIN_RESULT_INIT };
@@ -192,7 +207,7 @@ void clgrad_workload_release(clgrad_workload **address)
 clgrad_status clgrad_workload_run(clgrad_workload *w)
 {
     if (w->kind == CLGRAD_WORKLOAD_STEP) return clgrad_trainer_update(&w->trainer);
-    if (w->kind == CLGRAD_WORKLOAD_HVP) return clgrad_operator_apply(w->products, w->inputs, w->outputs, 0, NULL, NULL);
+    if (w->products) return clgrad_operator_apply(w->products, w->inputs, w->outputs, 0, NULL, NULL);
     return clgrad_function_call(w->function, w->inputs, w->outputs, 0, NULL, NULL);
 }
 
@@ -210,7 +225,7 @@ clgrad_function *clgrad_workload_function(const clgrad_workload *w, size_t i, co
     const char *unused;
     if (!when) when = &unused;
     *when = "each call";
-    if (w->kind == CLGRAD_WORKLOAD_HVP) return product_part(w, i, when);
+    if (w->products) return product_part(w, i, when);
     if (w->kind != CLGRAD_WORKLOAD_STEP) return i == 0 ? w->function : NULL;
     const bool cut = clgrad_optimizer_function(w->trainer.opt, 1) != NULL;
     *when = !cut ? "each step" : i == 0 ? "each batch" : "each update";

@@ -86,6 +86,10 @@ START_TEST(products)
     ck_assert(each.flops > 2 * forward_products && once.flops > forward_products);
     ck_assert_ptr_null(clgrad_workload_function(w, 2, NULL));
     clgrad_workload_release(&w);
+    w = open_workload(config, CLGRAD_WORKLOAD_GNVP);
+    const clgrad_cost gauss_newton = cost_of(w, 0, "each product");
+    ck_assert(gauss_newton.flops < each.flops && gauss_newton.flops > forward_products);
+    clgrad_workload_release(&w);
     train_set(config, "model.dropout=0.5"); /* draws are inputs of their own */
     w = open_workload(config, CLGRAD_WORKLOAD_GRADIENT);
     clgrad_workload_release(&w);
