@@ -1,4 +1,4 @@
-/* clgrad explain: what a model's launches do, move and take. */
+/* clgrad explain: what a model's kernels do, move and take. */
 
 #include "explained.h"
 #include "settings.h"
@@ -23,14 +23,30 @@ static void print_results(const explained_launch *l)
     putchar('\n');
 }
 
-static void print_launch(const explained_launch *l, size_t number)
+static double or_none(double amount) { return amount > 0 ? amount : NAN; }
+
+static void print_part(const explained_launch *l)
 {
-    char time[SI_BYTES], share[SI_BYTES], moved[SI_BYTES], flops[SI_BYTES], speed[SI_BYTES], rate[SI_BYTES];
-    const double work = l->info.flops > 0 ? l->info.flops : NAN;
-    printf("%4zu %8s  %-12s %8s %8s %10s %12s  %-18s %s", number, si_text(l->seconds, "s", time), share_text(l, share),
-           si_text(explained_bytes(l), "B", moved), si_text(work, "", flops), si_text(explained_bytes(l) / l->seconds, "B/s", speed),
-           si_text(work / l->seconds, "FLOP/s", rate), l->info.kernel, l->info.operations);
+    char moved[SI_BYTES], flops[SI_BYTES];
+    printf("%4s %8s  %-12s %8s %8s %10s %12s  . %-18s %s", "", "", "", si_text(l->info.read_bytes + l->info.written_bytes, "B", moved),
+           si_text(or_none(l->info.flops), "", flops), "", "", l->info.kernel, l->info.operations);
     print_results(l);
+}
+
+static void print_kernel(const explained_function *f, size_t number)
+{
+    char time[SI_BYTES], share[SI_BYTES], moved[SI_BYTES], flops[SI_BYTES], speed[SI_BYTES], rate[SI_BYTES], name[SI_BYTES];
+    const explained_kernel *k = &f->kernels[number];
+    printf("%4zu %8s  %-12s %8s %8s %10s %12s  ", number, si_text(k->seconds, "s", time), share_text(k, share),
+           si_text(k->bytes, "B", moved), si_text(or_none(k->flops), "", flops), si_text(k->bytes / k->seconds, "B/s", speed),
+           si_text(or_none(k->flops) / k->seconds, "FLOP/s", rate));
+    if (k->count == 1) {
+        printf("%-20s %s", kernel_text(f, k, name), f->launches[k->first].info.operations);
+        print_results(&f->launches[k->first]);
+        return;
+    }
+    printf("%s\n", kernel_text(f, k, name));
+    for (size_t i = 0; i < k->count; i++) print_part(&f->launches[k->first + i]);
 }
 
 static void print_totals(const explained_function *f)
@@ -40,8 +56,8 @@ static void print_totals(const explained_function *f)
     const double least = explained_least_seconds(f), seconds = explained_seconds(f);
     if (!isnan(least)) snprintf(share, sizeof share, "%.0f%%", 100 * least / seconds);
     printf("%4s %8s  %-12s %8s %8s\n", "sum", si_text(seconds, "s", a), share, si_text(cost->bytes, "B", b), si_text(cost->flops, "", c));
-    if (!isnan(least)) printf("roofs      %s for these launches by what the device was just measured to do\n", si_text(least, "s", a));
-    printf("moved      %s, %.2f times the %s that any list of launches moves\n", si_text(cost->bytes, "B", a),
+    if (!isnan(least)) printf("roofs      %s for these kernels by what the device was just measured to do\n", si_text(least, "s", a));
+    printf("moved      %s, %.2f times the %s that any list of kernels moves\n", si_text(cost->bytes, "B", a),
            cost->least_bytes > 0 ? cost->bytes / cost->least_bytes : 1.0, si_text(cost->least_bytes, "B", b));
     printf("memory     %s of inputs and outputs, %s of scratch (%s alive at once)\n", si_text((double)cost->argument_bytes, "B", a),
            si_text((double)cost->scratch_bytes, "B", b), si_text((double)cost->least_scratch_bytes, "B", c));
@@ -52,13 +68,13 @@ static void print_table(const explained *e)
 {
     printf("model      %s\n", e->title);
     printf("device     %s, %s, driver %s\n", e->device->name, e->device->platform, e->device->driver);
-    if (*e->timer) printf("timer      %s%s\n", e->timer, isnan(e->functions[0].wall) ? ": launches are not timed" : "");
+    if (*e->timer) printf("timer      %s%s\n", e->timer, isnan(e->functions[0].wall) ? ": kernels are not timed" : "");
     for (size_t i = 0; i < e->num_functions; i++) {
         const explained_function *f = &e->functions[i];
-        printf("\n%zu launch%s %s\n", f->cost.num_launches, f->cost.num_launches == 1 ? "" : "es", f->when);
-        printf("%4s %8s  %-12s %8s %8s %10s %12s  %-18s %s\n", "", "time", "of its roof", "moved", "FLOPs", "", "", "kernel",
+        printf("\n%zu kernel%s %s\n", f->num_kernels, f->num_kernels == 1 ? "" : "s", f->when);
+        printf("%4s %8s  %-12s %8s %8s %10s %12s  %-20s %s\n", "", "time", "of its roof", "moved", "FLOPs", "", "", "template",
                "operations -> results");
-        for (size_t k = 0; k < f->cost.num_launches; k++) print_launch(&f->launches[k], k);
+        for (size_t k = 0; k < f->num_kernels; k++) print_kernel(f, k);
         print_totals(f);
     }
 }
@@ -78,22 +94,30 @@ static json_t *launch_json(const explained_launch *l)
 {
     json_t *operands = json_array();
     for (size_t k = 0; k < l->info.num_operands; k++) json_array_append_new(operands, operand_json(&l->operands[k]));
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:o, s:s, s:o, s:o, s:o}", "kernel", l->info.kernel, "operations", l->info.operations, "read_bytes",
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:s, s:o}", "template", l->info.kernel, "operations", l->info.operations, "read_bytes",
                      l->info.read_bytes, "written_bytes", l->info.written_bytes, "flops", l->info.flops, "arithmetic",
-                     clgrad_dtype_name(l->info.arithmetic), "seconds", number_or_null(l->seconds), "roof", l->roof,
-                     "roof_rate", number_or_null(*l->roof ? l->roof_rate : NAN), "least_seconds", number_or_null(l->least_seconds), "operands",
-                     operands);
+                     clgrad_dtype_name(l->info.arithmetic), "operands", operands);
+}
+
+static json_t *kernel_json(const explained_function *f, const explained_kernel *k)
+{
+    json_t *launches = json_array();
+    for (size_t i = 0; i < k->count; i++) json_array_append_new(launches, launch_json(&f->launches[k->first + i]));
+    return json_pack("{s:f, s:f, s:o, s:s, s:o, s:o, s:o}", "bytes", k->bytes, "flops", k->flops, "seconds", number_or_null(k->seconds), "roof",
+                     k->roof, "roof_rate", number_or_null(*k->roof ? k->roof_rate : NAN), "least_seconds", number_or_null(k->least_seconds),
+                     "launches", launches);
 }
 
 static json_t *function_json(const explained_function *f)
 {
     const clgrad_cost *c = &f->cost;
-    json_t *launches = json_array();
-    for (size_t i = 0; i < c->num_launches; i++) json_array_append_new(launches, launch_json(&f->launches[i]));
-    return json_pack("{s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o}", "when", f->when, "launches", launches, "bytes", c->bytes,
+    json_t *kernels = json_array();
+    for (size_t i = 0; i < f->num_kernels; i++) json_array_append_new(kernels, kernel_json(f, &f->kernels[i]));
+    return json_pack("{s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o}", "when", f->when, "kernels", kernels, "bytes", c->bytes,
                      "least_bytes", c->least_bytes, "flops", c->flops, "argument_bytes", (json_int_t)c->argument_bytes, "scratch_bytes",
                      (json_int_t)c->scratch_bytes, "least_scratch_bytes", (json_int_t)c->least_scratch_bytes, "seconds",
-                     number_or_null(explained_seconds(f)), "least_seconds", number_or_null(explained_least_seconds(f)), "wall_seconds", number_or_null(f->wall));
+                     number_or_null(explained_seconds(f)), "least_seconds", number_or_null(explained_least_seconds(f)), "wall_seconds",
+                     number_or_null(f->wall));
 }
 
 static json_t *explained_json(const explained *e)
@@ -181,7 +205,7 @@ int command_explain(int argc, char **argv)
                                          "groups",  "seed",       NULL };
     static const settings_command command = {
         "explain", "explain MODEL [OPTIONS]",
-        "What a model's launches do, move and take. MODEL is its layers, 784-128-10, or a saved file; what is explained is one\n"
+        "What a model's kernels do, move and take. MODEL is its layers, 784-128-10, or a saved file; what is explained is one\n"
         "training step, on made-up data, unless another is asked for.",
         "csduFGHWgnj", flags, 1, "a model",
     };

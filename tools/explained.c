@@ -8,19 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-double explained_bytes(const explained_launch *l) { return l->info.read_bytes + l->info.written_bytes; }
-
 double explained_seconds(const explained_function *f)
 {
     double sum = 0;
-    for (size_t i = 0; i < f->cost.num_launches; i++) sum += f->launches[i].seconds;
+    for (size_t i = 0; i < f->num_kernels; i++) sum += f->kernels[i].seconds;
     return sum;
 }
 
 double explained_least_seconds(const explained_function *f)
 {
     double sum = 0;
-    for (size_t i = 0; i < f->cost.num_launches; i++) sum += f->launches[i].least_seconds;
+    for (size_t i = 0; i < f->num_kernels; i++) sum += f->kernels[i].least_seconds;
     return sum;
 }
 
@@ -30,14 +28,13 @@ void explained_release(explained *e)
         explained_launch *launches = e->functions[f].launches;
         for (size_t i = 0; launches && i < e->functions[f].cost.num_launches; i++) free(launches[i].operands);
         free(launches);
+        free(e->functions[f].kernels);
     }
     e->num_functions = 0;
 }
 
 static clgrad_status fill_launch(explained_launch *l, const clgrad_function *f, size_t number)
 {
-    l->seconds = l->least_seconds = NAN;
-    l->roof = "";
     clgrad_status st = clgrad_function_launch(f, number, &l->info);
     if (st != CLGRAD_OK) return st;
     l->operands = calloc(l->info.num_operands + 1, sizeof *l->operands);
@@ -46,14 +43,30 @@ static clgrad_status fill_launch(explained_launch *l, const clgrad_function *f, 
     return st;
 }
 
+/* Launches of one kernel follow each other. */
+static void gather_kernels(explained_function *f)
+{
+    for (size_t i = 0; i < f->cost.num_launches; i++) {
+        const clgrad_launch_info *l = &f->launches[i].info;
+        if (i == 0 || l->kernel_number != f->launches[i - 1].info.kernel_number)
+            f->kernels[f->num_kernels++] = (explained_kernel){ .first = i, .seconds = NAN, .roof = "", .least_seconds = NAN };
+        explained_kernel *k = &f->kernels[f->num_kernels - 1];
+        k->count++;
+        k->bytes += l->read_bytes + l->written_bytes;
+        k->flops += l->flops;
+    }
+}
+
 static clgrad_status fill_function(explained_function *out, const clgrad_function *f)
 {
     out->wall = NAN;
     clgrad_status st = clgrad_function_cost(f, &out->cost);
     if (st != CLGRAD_OK) return st;
     out->launches = calloc(out->cost.num_launches + 1, sizeof *out->launches);
-    if (!out->launches) return CLGRAD_E_MEMORY;
+    out->kernels = calloc(out->cost.num_launches + 1, sizeof *out->kernels);
+    if (!out->launches || !out->kernels) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < out->cost.num_launches && st == CLGRAD_OK; i++) st = fill_launch(&out->launches[i], f, i);
+    if (st == CLGRAD_OK) gather_kernels(out);
     return st;
 }
 
@@ -67,7 +80,7 @@ static clgrad_status measure(explained_function *out, clgrad_function *f, double
     const double fit = out->wall > 0 ? budget / out->wall : MOST;
     const size_t runs = fit < FEW ? FEW : fit > MOST ? MOST : (size_t)fit | 1;
     if (st == CLGRAD_OK) st = clgrad_function_time(f, runs, seconds, &out->wall);
-    for (size_t i = 0; st == CLGRAD_OK && i < out->cost.num_launches; i++) out->launches[i].seconds = seconds[i];
+    for (size_t i = 0; st == CLGRAD_OK && i < out->num_kernels; i++) out->kernels[i].seconds = seconds[out->kernels[i].first];
     free(seconds);
     return st;
 }
@@ -113,11 +126,18 @@ const char *si_text(double value, const char *unit, char text[SI_BYTES])
     return text;
 }
 
-const char *share_text(const explained_launch *l, char text[SI_BYTES])
+const char *share_text(const explained_kernel *k, char text[SI_BYTES])
 {
-    const double share = l->least_seconds / l->seconds;
+    const double share = k->least_seconds / k->seconds;
     *text = '\0';
-    if (!isnan(share)) snprintf(text, SI_BYTES, "%.0f%% %s", 100 * share, l->roof);
+    if (!isnan(share)) snprintf(text, SI_BYTES, "%.0f%% %s", 100 * share, k->roof);
+    return text;
+}
+
+const char *kernel_text(const explained_function *f, const explained_kernel *k, char text[SI_BYTES])
+{
+    if (k->count > 1) snprintf(text, SI_BYTES, "%zu parts", k->count);
+    else snprintf(text, SI_BYTES, "%.*s", SI_BYTES - 1, f->launches[k->first].info.kernel);
     return text;
 }
 

@@ -7,20 +7,28 @@
 typedef struct explained_launch {
     clgrad_launch_info info;
     clgrad_operand_info *operands; /* info.num_operands */
-    double seconds;                /* NAN: not measured */
-    const char *roof;              /* which one is nearest: "copy", "fma.f32"; "": not measured */
-    double roof_rate;              /* in bytes or FLOPs per second */
-    double least_seconds;          /* by that roof; NAN: not measured */
 } explained_launch;
+
+/* Launches first .. first + count - 1, which one kernel does. */
+typedef struct explained_kernel {
+    size_t first, count;
+    double bytes, flops;
+    double seconds;       /* NAN: not measured */
+    const char *roof;     /* which one is nearest: "copy", "fma.f32"; "": not measured */
+    double roof_rate;     /* in bytes or FLOPs per second */
+    double least_seconds; /* by that roof; NAN: not measured */
+} explained_kernel;
 
 typedef struct explained_function {
     const char *when; /* "each step" */
     clgrad_cost cost;
     explained_launch *launches; /* cost.num_launches */
+    explained_kernel *kernels;  /* num_kernels */
+    size_t num_kernels;
     double wall;                /* seconds of a whole run by the host's clock; NAN: not measured */
 } explained_function;
 
-enum { EXPLAINED_FUNCTIONS = 2, SI_BYTES = 24, SHAPE_BYTES = 200 };
+enum { EXPLAINED_FUNCTIONS = 2, SI_BYTES = 32, SHAPE_BYTES = 200 };
 
 typedef struct explained {
     char title[256]; /* "784-128-10, relu, cross-entropy, sgd, batch 128: step" */
@@ -32,19 +40,20 @@ typedef struct explained {
 
 /* Look at every function of a workload; seconds > 0: time them for about so long, unless the device's clock lies. */
 clgrad_status explained_fill(explained *e, clgrad_device *dev, clgrad_workload *workload, double seconds);
-/* explained_roofs.c: measure the roofs that timed launches are to be held against. */
+/* explained_roofs.c: measure the roofs that timed kernels are to be held against. */
 clgrad_status explained_find_roofs(explained *e, clgrad_device *dev);
 void explained_release(explained *e);
 
-/* Sum over launches; NAN where one was not measured. */
+/* Sums over kernels; NAN where one was not measured. */
 double explained_seconds(const explained_function *f);
 double explained_least_seconds(const explained_function *f);
-double explained_bytes(const explained_launch *l);
+/* "map w16", or "4 parts" where a kernel does several launches. Returns text. */
+const char *kernel_text(const explained_function *f, const explained_kernel *k, char text[SI_BYTES]);
 
 /* "25.7 M" and the like, three digits; units may be "". "-" for NAN. Returns text. */
 const char *si_text(double value, const char *unit, char text[SI_BYTES]);
-/* "49% fma.f32", the part of its roof that a launch reaches; "" where none was measured. Returns text. */
-const char *share_text(const explained_launch *l, char text[SI_BYTES]);
+/* "49% fma.f32", the part of its roof that a kernel reaches; "" where none was measured. Returns text. */
+const char *share_text(const explained_kernel *k, char text[SI_BYTES]);
 /* "f32[128,10]". Returns text. */
 const char *operand_text(const clgrad_operand_info *operand, char text[SHAPE_BYTES]);
 

@@ -1,5 +1,5 @@
-/* The least time that the device's measured roofs allow each launch: the longer of its bytes at the memory's rate, by the pattern
- * and at the working set of the launch itself, and its FLOPs at the arithmetic's. */
+/* The least time that the device's measured roofs allow each kernel: the longer of its bytes at the memory's rate, by the pattern
+ * and at the working set of the kernel itself, and its FLOPs at the arithmetic's. */
 
 #include "explained.h"
 
@@ -46,48 +46,65 @@ static clgrad_status rate_of(known_roofs *roofs, clgrad_roof_kind kind, uint64_t
     return st;
 }
 
-/* Bytes written over what is read: one value, or an output under the name of the input whose memory it takes. */
-static double bytes_in_place(const explained_launch *l)
+/* What a kernel reads, writes, and writes over what it reads: one value, or an output under the name of the input whose memory it
+ * takes. */
+typedef struct traffic {
+    double read, written, in_place;
+    clgrad_roof_kind fma;
+} traffic;
+
+static double bytes_in_place(const explained_launch *l, size_t k)
 {
+    const clgrad_operand_info *out = &l->operands[k];
     double bytes = 0;
-    for (size_t k = 0; k < l->info.num_operands; k++) {
-        const clgrad_operand_info *out = &l->operands[k];
-        for (size_t i = 0; i < l->info.num_operands && out->written_bytes > 0; i++) {
-            const clgrad_operand_info *in = &l->operands[i];
-            const bool same = i == k || (in->kind == CLGRAD_OPERAND_INPUT && *in->name && strcmp(in->name, out->name) == 0);
-            if (same && in->read_bytes > 0) bytes += out->written_bytes < in->read_bytes ? out->written_bytes : in->read_bytes;
-        }
+    for (size_t i = 0; i < l->info.num_operands && out->written_bytes > 0; i++) {
+        const clgrad_operand_info *in = &l->operands[i];
+        const bool same = i == k || (in->kind == CLGRAD_OPERAND_INPUT && *in->name && strcmp(in->name, out->name) == 0);
+        if (same && in->read_bytes > 0) bytes += out->written_bytes < in->read_bytes ? out->written_bytes : in->read_bytes;
     }
     return bytes;
 }
 
-static clgrad_roof_kind pattern_of(const explained_launch *l)
+static traffic traffic_of(const explained_function *f, const explained_kernel *k)
 {
-    if (l->info.written_bytes < 0.125 * l->info.read_bytes) return CLGRAD_ROOF_READ;
-    return bytes_in_place(l) > 0.5 * l->info.written_bytes ? CLGRAD_ROOF_INPLACE : CLGRAD_ROOF_COPY;
+    traffic t = { .fma = CLGRAD_ROOF_FMA_F32 };
+    for (const explained_launch *l = &f->launches[k->first]; l < &f->launches[k->first + k->count]; l++) {
+        t.read += l->info.read_bytes;
+        t.written += l->info.written_bytes;
+        for (size_t i = 0; i < l->info.num_operands; i++) t.in_place += bytes_in_place(l, i);
+        if (l->info.arithmetic == CLGRAD_F64) t.fma = CLGRAD_ROOF_FMA_F64;
+    }
+    return t;
 }
 
-/* In steps of four, so that few roofs serve many launches. */
-static uint64_t working_set_of(const explained_launch *l)
+static clgrad_roof_kind pattern_of(const traffic *t)
 {
-    const double bytes = explained_bytes(l) - bytes_in_place(l);
+    if (t->written < 0.125 * t->read) return CLGRAD_ROOF_READ;
+    return t->in_place > 0.5 * t->written ? CLGRAD_ROOF_INPLACE : CLGRAD_ROOF_COPY;
+}
+
+/* In steps of four, so that few roofs serve many kernels. */
+static uint64_t working_set_of(const traffic *t)
+{
+    const double bytes = t->read + t->written - t->in_place;
     uint64_t set = SMALLEST_SET;
     while ((double)set * 2 < bytes && set < LARGEST_SET) set *= 4;
     return set;
 }
 
-static clgrad_status find_roof(known_roofs *roofs, explained_launch *l)
+static clgrad_status find_roof(known_roofs *roofs, const explained_function *f, explained_kernel *k)
 {
+    const traffic t = traffic_of(f, k);
+    const clgrad_roof_kind pattern = pattern_of(&t);
     double memory, arithmetic = NAN;
-    const clgrad_roof_kind pattern = pattern_of(l), fma = l->info.arithmetic == CLGRAD_F64 ? CLGRAD_ROOF_FMA_F64 : CLGRAD_ROOF_FMA_F32;
-    clgrad_status st = rate_of(roofs, pattern, working_set_of(l), &memory);
-    if (st == CLGRAD_OK && l->info.flops > 0) st = rate_of(roofs, fma, 0, &arithmetic);
+    clgrad_status st = rate_of(roofs, pattern, working_set_of(&t), &memory);
+    if (st == CLGRAD_OK && k->flops > 0) st = rate_of(roofs, t.fma, 0, &arithmetic);
     if (st != CLGRAD_OK) return st;
-    const double moving = explained_bytes(l) / memory, computing = l->info.flops > 0 ? l->info.flops / arithmetic : 0;
+    const double moving = k->bytes / memory, computing = k->flops > 0 ? k->flops / arithmetic : 0;
     const bool computes = computing > moving;
-    l->least_seconds = computes ? computing : moving;
-    l->roof_rate = computes ? arithmetic : memory;
-    l->roof = clgrad_roof_name(computes ? fma : pattern) + strlen("roof.");
+    k->least_seconds = computes ? computing : moving;
+    k->roof_rate = computes ? arithmetic : memory;
+    k->roof = clgrad_roof_name(computes ? t.fma : pattern) + strlen("roof.");
     return CLGRAD_OK;
 }
 
@@ -96,7 +113,7 @@ clgrad_status explained_find_roofs(explained *e, clgrad_device *dev)
     known_roofs roofs = { .dev = dev };
     clgrad_status st = CLGRAD_OK;
     for (size_t f = 0; f < e->num_functions; f++)
-        for (size_t i = 0; i < e->functions[f].cost.num_launches && st == CLGRAD_OK; i++)
-            st = find_roof(&roofs, &e->functions[f].launches[i]);
+        for (size_t i = 0; i < e->functions[f].num_kernels && st == CLGRAD_OK; i++)
+            st = find_roof(&roofs, &e->functions[f], &e->functions[f].kernels[i]);
     return st;
 }

@@ -1,12 +1,12 @@
 #pragma once
 
-/* Launches as a layered drawing: a launch stands below all that it reads from, values run downwards. A value that passes a layer
+/* Kernels as a layered drawing: a kernel stands below all that it reads from, values run downwards. A value that passes a layer
  * has a bend there, so that lines go around boxes. Sugiyama, Tagawa, Toda 1981. */
 
 #include "explained.h"
 
 typedef struct graph_node {
-    int launch; /* -1: a bend */
+    int kernel; /* -1: a bend */
     int layer, order;
     double x, y, width, height; /* x, y: the left upper corner */
 } graph_node;
@@ -16,7 +16,7 @@ typedef struct graph_link {
     int from, to;                      /* nodes */
     double from_x, to_x;               /* where it leaves and arrives */
     const clgrad_operand_info *operand; /* as its writer has it */
-    bool first;                        /* it leaves the launch that writes the value */
+    bool first;                        /* it leaves the kernel that writes the value */
 } graph_link;
 
 typedef struct graph {
@@ -28,8 +28,8 @@ typedef struct graph {
     bool failed; /* out of memory */
 } graph;
 
-/* Node i stands for launch i. */
+/* Node i stands for kernel i. */
 void graph_build(graph *g, const explained_function *f);
-/* Once nodes of launches have their sizes: where everything goes. */
+/* Once nodes of kernels have their sizes: where everything goes. */
 void graph_place(graph *g);
 void graph_release(graph *g);

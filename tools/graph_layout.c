@@ -1,4 +1,4 @@
-/* From launches to places: layers, bends, an order in each layer with few crossings, then coordinates. */
+/* From kernels to places: layers, bends, an order in each layer with few crossings, then coordinates. */
 
 #include "graph.h"
 
@@ -19,11 +19,11 @@ static void *grow(graph *g, void *items, size_t count, size_t *capacity, size_t 
     return fresh ? fresh : items;
 }
 
-static int add_node(graph *g, int launch, int layer)
+static int add_node(graph *g, int kernel, int layer)
 {
     g->nodes = grow(g, g->nodes, g->num_nodes, &g->node_capacity, sizeof *g->nodes);
     if (g->failed) return 0;
-    g->nodes[g->num_nodes] = (graph_node){ .launch = launch, .layer = layer, .width = launch < 0 ? BEND_WIDTH : 0 };
+    g->nodes[g->num_nodes] = (graph_node){ .kernel = kernel, .layer = layer, .width = kernel < 0 ? BEND_WIDTH : 0 };
     if (layer >= g->num_layers) g->num_layers = layer + 1;
     return (int)g->num_nodes++;
 }
@@ -34,33 +34,30 @@ static void add_link(graph *g, int from, int to, const clgrad_operand_info *oper
     if (!g->failed) g->links[g->num_links++] = (graph_link){ from, to, 0, 0, operand, first };
 }
 
-static const clgrad_operand_info *operand_of(const explained_launch *l, size_t value)
+/* The first of a kernel's launches that writes (or reads) a value, as its operand. */
+static const clgrad_operand_info *operand_of(const explained_function *f, size_t kernel, size_t value, bool written)
 {
-    for (size_t k = 0; k < l->info.num_operands; k++)
-        if (l->operands[k].value == value) return &l->operands[k];
+    const explained_kernel *k = &f->kernels[kernel];
+    for (const explained_launch *l = &f->launches[k->first]; l < &f->launches[k->first + k->count]; l++)
+        for (size_t i = 0; i < l->info.num_operands; i++) {
+            const clgrad_operand_info *o = &l->operands[i];
+            if (o->value == value && (written ? o->written_bytes : o->read_bytes) > 0) return o;
+        }
     return NULL;
 }
 
-static bool writes(const explained_launch *l, size_t value)
-{
-    const clgrad_operand_info *o = operand_of(l, value);
-    return o && o->written_bytes > 0;
-}
+static bool writes(const explained_function *f, size_t kernel, size_t value) { return operand_of(f, kernel, value, true) != NULL; }
+static bool reads(const explained_function *f, size_t kernel, size_t value) { return operand_of(f, kernel, value, false) != NULL; }
 
-static bool reads(const explained_launch *l, size_t value)
+/* Below every kernel that writes a part of what it reads. */
+static int layer_of(const graph *g, const explained_function *f, size_t kernel)
 {
-    const clgrad_operand_info *o = operand_of(l, value);
-    return o && o->read_bytes > 0;
-}
-
-/* Below every launch that writes a part of what it reads. */
-static int layer_of(const graph *g, const explained_function *f, size_t launch)
-{
-    const explained_launch *l = &f->launches[launch];
+    const explained_kernel *k = &f->kernels[kernel];
     int layer = 0;
-    for (size_t k = 0; k < l->info.num_operands; k++)
-        for (size_t w = 0; w < launch && l->operands[k].read_bytes > 0; w++)
-            if (g->nodes[w].layer >= layer && writes(&f->launches[w], l->operands[k].value)) layer = g->nodes[w].layer + 1;
+    for (const explained_launch *l = &f->launches[k->first]; l < &f->launches[k->first + k->count]; l++)
+        for (size_t i = 0; i < l->info.num_operands; i++)
+            for (size_t w = 0; w < kernel && l->operands[i].read_bytes > 0; w++)
+                if (g->nodes[w].layer >= layer && writes(f, w, l->operands[i].value)) layer = g->nodes[w].layer + 1;
     return layer;
 }
 
@@ -68,11 +65,11 @@ static int layer_of(const graph *g, const explained_function *f, size_t launch)
 static void add_value(graph *g, const explained_function *f, int writer, const clgrad_operand_info *value)
 {
     int lowest = -1, at = writer;
-    for (size_t r = (size_t)writer + 1; r < f->cost.num_launches; r++)
-        if (reads(&f->launches[r], value->value) && g->nodes[r].layer > lowest) lowest = g->nodes[r].layer;
+    for (size_t r = (size_t)writer + 1; r < f->num_kernels; r++)
+        if (reads(f, r, value->value) && g->nodes[r].layer > lowest) lowest = g->nodes[r].layer;
     for (int layer = g->nodes[writer].layer + 1; layer <= lowest && !g->failed; layer++) {
-        for (size_t r = (size_t)writer + 1; r < f->cost.num_launches; r++)
-            if (g->nodes[r].layer == layer && reads(&f->launches[r], value->value)) add_link(g, at, (int)r, value, at == writer);
+        for (size_t r = (size_t)writer + 1; r < f->num_kernels; r++)
+            if (g->nodes[r].layer == layer && reads(f, r, value->value)) add_link(g, at, (int)r, value, at == writer);
         if (layer == lowest) return;
         const int bend = add_node(g, -1, layer);
         add_link(g, at, bend, value, at == writer);
@@ -80,13 +77,21 @@ static void add_value(graph *g, const explained_function *f, int writer, const c
     }
 }
 
+static void add_values(graph *g, const explained_function *f, size_t kernel)
+{
+    const explained_kernel *k = &f->kernels[kernel];
+    for (const explained_launch *l = &f->launches[k->first]; l < &f->launches[k->first + k->count]; l++)
+        for (size_t i = 0; i < l->info.num_operands; i++) {
+            const clgrad_operand_info *o = &l->operands[i];
+            if (o == operand_of(f, kernel, o->value, true)) add_value(g, f, (int)kernel, o);
+        }
+}
+
 void graph_build(graph *g, const explained_function *f)
 {
     *g = (graph){ .num_layers = 0 };
-    for (size_t i = 0; i < f->cost.num_launches && !g->failed; i++) add_node(g, (int)i, layer_of(g, f, i));
-    for (size_t i = 0; i < f->cost.num_launches && !g->failed; i++)
-        for (size_t k = 0; k < f->launches[i].info.num_operands; k++)
-            if (f->launches[i].operands[k].written_bytes > 0) add_value(g, f, (int)i, &f->launches[i].operands[k]);
+    for (size_t i = 0; i < f->num_kernels && !g->failed; i++) add_node(g, (int)i, layer_of(g, f, i));
+    for (size_t i = 0; i < f->num_kernels && !g->failed; i++) add_values(g, f, i);
 }
 
 void graph_release(graph *g)
@@ -108,7 +113,7 @@ static double pull(const graph *g, int node, bool up, bool by_order)
         const graph_link *l = &g->links[i];
         if ((up ? l->to : l->from) != node) continue;
         const graph_node *other = &g->nodes[up ? l->from : l->to];
-        const double weight = other->launch < 0 && g->nodes[node].launch < 0 && !by_order ? 8 : 1;
+        const double weight = other->kernel < 0 && g->nodes[node].kernel < 0 && !by_order ? 8 : 1;
         sum += weight * (by_order ? (double)other->order : middle(other));
         weights += weight;
     }
@@ -223,7 +228,7 @@ static void place_rows(graph *g)
             if (g->nodes[i].height > height) height = g->nodes[i].height;
         }
         for (size_t i = 0; i < g->num_nodes; i++)
-            if (g->nodes[i].layer == layer && g->nodes[i].launch < 0) g->nodes[i].height = height; /* a bend passes the layer straight */
+            if (g->nodes[i].layer == layer && g->nodes[i].kernel < 0) g->nodes[i].height = height; /* a bend passes the layer straight */
         y += height + LAYER_GAP;
     }
     g->height = y - LAYER_GAP;
@@ -241,7 +246,7 @@ static void place_ends(graph *g, int node, bool up, ranked *list)
     qsort(list, count, sizeof *list, by_key);
     for (size_t i = 0; i < count; i++) {
         const double x = n->x + n->width * ((double)i + 1) / ((double)count + 1);
-        *(up ? &g->links[list[i].node].to_x : &g->links[list[i].node].from_x) = n->launch < 0 ? middle(n) : x;
+        *(up ? &g->links[list[i].node].to_x : &g->links[list[i].node].from_x) = n->kernel < 0 ? middle(n) : x;
     }
 }
 

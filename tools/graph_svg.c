@@ -1,4 +1,4 @@
-/* The launches of an explained model as one SVG file: boxes with template, operations, arguments, cost and time; values between
+/* The kernels of an explained model as one SVG file: boxes with template, operations, arguments, cost and time; values between
  * them as lines. No scripts, no fonts of its own, nothing fetched. */
 
 #include "graph.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Lengths in px. Text is monospaced, so that its width is known. */
-enum { BOX = 316, PAD = 10, LINE = 15, HEAD = 24, FOOT = 34, MARGIN = 28, COLUMNS = 44, MOST_LINES = 24 };
+enum { BOX = 316, PAD = 10, LINE = 15, HEAD = 24, FOOT = 34, PART_GAP = 7, MARGIN = 28, COLUMNS = 44, MOST_LINES = 120 };
 
 /* --- text --- */
 
@@ -36,7 +36,7 @@ static void put_line(FILE *out, double x, double y, const char *style, const cha
 
 typedef struct box_text {
     char line[MOST_LINES][COLUMNS + 8];
-    char style[MOST_LINES]; /* o: operations, i: input, w: written output */
+    char style[MOST_LINES]; /* p: a part's template, o: operations, i: input, w: written output */
     size_t count;
 } box_text;
 
@@ -74,12 +74,25 @@ static void add_argument(box_text *b, const clgrad_operand_info *o, bool written
     snprintf(add_line(b, written ? 'w' : 'i'), COLUMNS + 1, "%s %s %s  %s", written ? "out" : "in ", o->name, operand_text(o, shape), bytes);
 }
 
+/* A part says what it stores as well: to the parts behind it no line is drawn. */
+static void describe_work(box_text *b, const explained_launch *l, bool is_part)
+{
+    char text[1024], shape[SHAPE_BYTES];
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", l->info.operations);
+    const char *before = " -> ";
+    for (size_t k = 0; is_part && k < l->info.num_operands && used + SHAPE_BYTES < sizeof text; k++) {
+        const clgrad_operand_info *o = &l->operands[k];
+        if (o->kind != CLGRAD_OPERAND_SCRATCH || o->written_bytes <= 0) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", before, operand_text(o, shape));
+        before = " ";
+    }
+    wrap(b, text);
+}
+
 /* Arguments of one element, such as learning rates, are counted only. */
-static void describe(box_text *b, const explained_launch *l)
+static void describe_arguments(box_text *b, const explained_launch *l)
 {
     size_t scalars = 0;
-    *b = (box_text){ .count = 0 };
-    wrap(b, l->info.operations);
     for (int written = 0; written < 2; written++)
         for (size_t k = 0; k < l->info.num_operands; k++) {
             const clgrad_operand_info *o = &l->operands[k];
@@ -90,7 +103,26 @@ static void describe(box_text *b, const explained_launch *l)
     if (scalars > 0) snprintf(add_line(b, 'i'), COLUMNS + 1, "in  %zu scalar%s", scalars, scalars == 1 ? "" : "s");
 }
 
-static double box_height(const box_text *b) { return HEAD + LINE * (double)b->count + FOOT; }
+static void describe(box_text *b, const explained_function *f, const explained_kernel *k)
+{
+    *b = (box_text){ .count = 0 };
+    for (size_t i = 0; i < k->count; i++) {
+        const explained_launch *l = &f->launches[k->first + i];
+        if (k->count > 1) snprintf(add_line(b, 'p'), COLUMNS + 1, "%.*s", COLUMNS, l->info.kernel);
+        describe_work(b, l, k->count > 1);
+        describe_arguments(b, l);
+    }
+}
+
+/* A part's lines stand off from those before it. */
+static double line_height(const box_text *b, size_t i) { return b->style[i] == 'p' && i > 0 ? LINE + PART_GAP : LINE; }
+
+static double box_height(const box_text *b)
+{
+    double height = HEAD + FOOT;
+    for (size_t i = 0; i < b->count; i++) height += line_height(b, i);
+    return height;
+}
 
 /* --- boxes --- */
 
@@ -101,6 +133,16 @@ static const struct {
                  { "reduce", "sum", "reduction" },    { "chain", "sum", NULL },               { "rows", "sum", NULL },
                  { "", "other", "other" } };
 
+static const explained_launch *main_part(const explained_function *f, const explained_kernel *k)
+{
+    const explained_launch *most = &f->launches[k->first];
+    for (size_t i = 1; i < k->count; i++) {
+        const explained_launch *l = &f->launches[k->first + i];
+        if (l->info.flops > most->info.flops) most = l;
+    }
+    return most;
+}
+
 static const char *class_of(const char *kernel)
 {
     size_t i = 0;
@@ -108,18 +150,18 @@ static const char *class_of(const char *kernel)
     return families[i].class;
 }
 
-static void put_foot(FILE *out, const graph_node *n, const explained_launch *l, double share)
+static void put_foot(FILE *out, const graph_node *n, const explained_kernel *k, double share)
 {
     char amount[SI_BYTES], rate[SI_BYTES], text[6 * SI_BYTES];
     const double bottom = n->y + n->height, full = n->width - 2 * PAD;
-    const double amounts[] = { explained_bytes(l), l->info.flops };
+    const double amounts[] = { k->bytes, k->flops };
     static const char *const units[] = { "B", "FLOP" }, *const rates[] = { "B/s", "FLOP/s" };
     size_t used = 0;
     for (int i = 0; i < 2; i++) {
         if (i > 0 && amounts[i] <= 0) continue;
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? "   " : "", si_text(amounts[i], units[i], amount));
-        if (!isnan(l->seconds))
-            used += (size_t)snprintf(text + used, sizeof text - used, " at %s", si_text(amounts[i] / l->seconds, rates[i], rate));
+        if (!isnan(k->seconds))
+            used += (size_t)snprintf(text + used, sizeof text - used, " at %s", si_text(amounts[i] / k->seconds, rates[i], rate));
     }
     put_line(out, n->x + PAD, bottom - 16, "cost", text);
     if (isnan(share)) return;
@@ -127,22 +169,32 @@ static void put_foot(FILE *out, const graph_node *n, const explained_launch *l, 
     fprintf(out, "<rect class=\"part\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"4\" rx=\"2\"/>\n", n->x + PAD, bottom - 9, full * share);
 }
 
-static void put_box(FILE *out, const graph_node *n, const explained_launch *l, double total)
+static void put_lines(FILE *out, const graph_node *n, const box_text *b)
 {
-    box_text b;
-    char head[96], time[SI_BYTES], share[SI_BYTES], right[3 * SI_BYTES];
-    describe(&b, l);
-    fprintf(out, "<g class=\"%s\"><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
-            class_of(l->info.kernel), n->x, n->y, n->width, n->height);
-    snprintf(head, sizeof head, "%d  %.22s", n->launch, l->info.kernel);
-    put_line(out, n->x + PAD, n->y + 17, "head", head);
-    snprintf(right, sizeof right, "%s  %s", share_text(l, share), si_text(l->seconds, "s", time));
-    if (!isnan(l->seconds)) put_line(out, n->x + n->width - PAD, n->y + 17, "time", right);
-    for (size_t i = 0; i < b.count; i++) {
-        const char style[] = { b.style[i], '\0' };
-        put_line(out, n->x + PAD, n->y + HEAD + LINE * (double)(i + 1) - 4, style, b.line[i]);
+    double y = n->y + HEAD - 4;
+    for (size_t i = 0; i < b->count; i++) {
+        const char style[] = { b->style[i], '\0' };
+        y += line_height(b, i);
+        if (b->style[i] == 'p' && i > 0)
+            fprintf(out, "<path class=\"rule\" d=\"M%.1f %.1fh%.1f\"/>", n->x + PAD, y - LINE + 0.5, n->width - 2 * PAD);
+        put_line(out, n->x + PAD, y, style, b->line[i]);
     }
-    put_foot(out, n, l, l->seconds / total);
+}
+
+static void put_box(FILE *out, const graph_node *n, const explained_function *f)
+{
+    const explained_kernel *k = &f->kernels[n->kernel];
+    box_text b;
+    char head[96], time[SI_BYTES], share[SI_BYTES], name[SI_BYTES], right[3 * SI_BYTES];
+    describe(&b, f, k);
+    fprintf(out, "<g class=\"%s\"><rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n",
+            class_of(main_part(f, k)->info.kernel), n->x, n->y, n->width, n->height);
+    snprintf(head, sizeof head, "%d  %s", n->kernel, kernel_text(f, k, name));
+    put_line(out, n->x + PAD, n->y + 17, "head", head);
+    snprintf(right, sizeof right, "%s  %s", share_text(k, share), si_text(k->seconds, "s", time));
+    if (!isnan(k->seconds)) put_line(out, n->x + n->width - PAD, n->y + 17, "time", right);
+    put_lines(out, n, &b);
+    put_foot(out, n, k, k->seconds / explained_seconds(f));
     fputs("</g>\n", out);
 }
 
@@ -154,8 +206,8 @@ static void put_link(FILE *out, const graph *g, const graph_link *l)
     const double y0 = from->y + from->height, y1 = to->y, bend = (y1 - y0) * 0.55;
     const double bytes = l->operand->written_bytes, width = 1.2 + 0.45 * log10(1 + bytes / 1000);
     fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"%s/>\n", width, l->from_x, y0,
-            l->from_x, y0 + bend, l->to_x, y1 - bend, l->to_x, y1, to->launch >= 0 ? " marker-end=\"url(#tip)\"" : "");
-    if (to->launch < 0) fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", width, l->to_x, y1, y1 + to->height);
+            l->from_x, y0 + bend, l->to_x, y1 - bend, l->to_x, y1, to->kernel >= 0 ? " marker-end=\"url(#tip)\"" : "");
+    if (to->kernel < 0) fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", width, l->to_x, y1, y1 + to->height);
 }
 
 /* One label a value, under the box that writes it. Neighbours stand at two heights, so that they do not cover each other. */
@@ -183,7 +235,7 @@ static const char style[] =
     "<style>\n"
     "text{font-family:'DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:11px;fill:#24292f}\n"
     ".title{font-size:16px;font-weight:bold}.sub{font-size:12px;fill:#57606a}.head{font-size:12px;font-weight:bold}\n"
-    ".time{font-size:11px;text-anchor:end}.o{fill:#24292f}.i{fill:#0a5c9e}.w{fill:#8a3b00}.cost{fill:#57606a;font-size:10px}\n"
+    ".time{font-size:11px;text-anchor:end}.p{font-weight:bold;fill:#57606a}.rule{stroke:#000;stroke-opacity:.15}.o{fill:#24292f}.i{fill:#0a5c9e}.w{fill:#8a3b00}.cost{fill:#57606a;font-size:10px}\n"
     ".label{text-anchor:middle;font-size:10px;fill:#424a53}.under{fill:#fff;fill-opacity:.85}\n"
     ".value{fill:none;stroke:#8c959f}.tip{fill:#8c959f}.track{fill:#000;fill-opacity:.08}.part{fill:#24292f;fill-opacity:.65}\n"
     ".box{stroke-width:1.3}.product .box{fill:#fdecd8;stroke:#c8792b}.map .box{fill:#e3effb;stroke:#4f8fcf}\n"
@@ -209,14 +261,14 @@ static void put_function(FILE *out, const explained_function *f, const graph *g,
 {
     char text[256], bytes[SI_BYTES], least[SI_BYTES], flops[SI_BYTES], time[SI_BYTES];
     const double total = explained_seconds(f);
-    snprintf(text, sizeof text, "%s: %zu launches, %s moved (least %s), %s, %s", f->when, f->cost.num_launches,
+    snprintf(text, sizeof text, "%s: %zu kernel%s, %s moved (least %s), %s, %s", f->when, f->num_kernels, f->num_kernels == 1 ? "" : "s",
              si_text(f->cost.bytes, "B", bytes), si_text(f->cost.least_bytes, "B", least), si_text(f->cost.flops, "FLOP", flops),
              isnan(total) ? "not timed" : si_text(total, "s", time));
     put_line(out, 0, y + 14, "head", text);
     fprintf(out, "<g transform=\"translate(%.1f %.1f)\">\n", (width - g->width) / 2, y + HEADING_HEIGHT - 16);
     for (size_t i = 0; i < g->num_links; i++) put_link(out, g, &g->links[i]);
     for (size_t i = 0; i < g->num_nodes; i++)
-        if (g->nodes[i].launch >= 0) put_box(out, &g->nodes[i], &f->launches[g->nodes[i].launch], total);
+        if (g->nodes[i].kernel >= 0) put_box(out, &g->nodes[i], f);
     for (size_t i = 0; i < g->num_links; i++) put_label(out, g, i);
     fputs("</g>\n", out);
 }
@@ -252,9 +304,9 @@ static bool lay_out(const explained_function *f, graph *g)
 {
     graph_build(g, f);
     for (size_t i = 0; i < g->num_nodes; i++) {
-        if (g->nodes[i].launch < 0) continue;
+        if (g->nodes[i].kernel < 0) continue;
         box_text b;
-        describe(&b, &f->launches[g->nodes[i].launch]);
+        describe(&b, f, &f->kernels[g->nodes[i].kernel]);
         g->nodes[i].width = BOX;
         g->nodes[i].height = box_height(&b);
     }

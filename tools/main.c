@@ -13,7 +13,7 @@ static const struct {
     { "eval", command_eval, "loss and accuracy of a saved model on a data set" },
     { "predict", command_predict, "a saved model's outputs for every sample" },
     { "info", command_info, "tensors, configuration and provenance of a file" },
-    { "explain", command_explain, "what a model's launches do, move and take; drawn as a graph" },
+    { "explain", command_explain, "what a model's kernels do, move and take; drawn as a graph" },
     { "devices", command_devices, "list OpenCL devices, what works on them, and which one is chosen" },
     { "bench", command_bench, "measure a device: its roofs, and work as shares of them; compare result files" },
     { "check", command_check, "check a device: every operation against the reference, derivatives, determinism" },
