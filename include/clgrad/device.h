@@ -45,7 +45,7 @@ typedef struct clgrad_device_info {
 typedef struct clgrad_device_list clgrad_device_list;
 
 /**
- * List usable devices, each once, best first for `auto`. A device is usable when it is available, has a compiler and
+ * List usable devices, each once, best first for `auto` where no scores were measured (clgrad_tune_device). A device is usable when it is available, has a compiler and
  * speaks OpenCL C 1.2 or later.
  *
  * CLGRAD_E_LOADER     no OpenCL loader library; the text says which package to install.

@@ -6,6 +6,7 @@
 #include "device/cache.h"
 #include "device/device.h"
 #include "device/record.h"
+#include "device/tuning.h"
 
 #include <stddef.h>
 
@@ -64,6 +65,8 @@ struct clgrad_device {
     size_t num_programs, programs_capacity;
     bool programs_unstored; /* some launched program waits to be stored */
     clgrad_cache cache;
+    clgrad_tuning tuning;
+    clgrad_text choices; /* noted, one clause each */
     clgrad_launch_record *launches;
     size_t num_launches, launches_capacity, launches_settled;
 };

@@ -59,6 +59,7 @@ clgrad_status clgrad_device_begin(clgrad_context *ctx, const clgrad_device_optio
     dev->profiling = options->profiling;
     dev->unfused = options->unfused;
     dev->cache.dir = -1;
+    dev->tuning.ctx = dev->choices.ctx = ctx;
     *out = dev;
     return CLGRAD_OK;
 }
@@ -89,6 +90,7 @@ clgrad_status clgrad_device_complete(clgrad_device *dev)
 {
     CLGRAD_TRY(make_queue(dev, 0, &dev->side_queue));
     clgrad_cache_open(dev->ctx, &dev->cache);
+    CLGRAD_TRY(clgrad_tuning_open(dev->ctx, &dev->tuning));
     const cl_command_queue main_queue = dev->queue;
     dev->queue = dev->side_queue;
     const clgrad_status status = clgrad_device_probe(dev);
@@ -149,6 +151,8 @@ void clgrad_device_release(clgrad_device **address)
     clgrad_programs_store(dev);
     clgrad_programs_release(dev);
     clgrad_cache_close(&dev->cache);
+    clgrad_tuning_close(&dev->tuning);
+    clgrad_text_release(&dev->choices);
     clgrad_pool_release(dev);
     if (clgrad_device_is_ours(dev)) {
         if (dev->side_queue) dev->cl.ReleaseCommandQueue(dev->side_queue);

@@ -100,3 +100,18 @@ clgrad_status clgrad_span_begin(clgrad_device *dev, clgrad_span **out);
 clgrad_status clgrad_span_end(clgrad_span **span, clgrad_status status, clgrad_span_times *times);
 
 bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */
+
+/* --- tuning (see tuning.h) ------------------------------------------------------------------------------------------ */
+
+/* What was measured for this device under a key, borrowed until the next change; NULL: nothing. `from` may be NULL. */
+const char *clgrad_device_tuned(const clgrad_device *dev, const char *key, const char **from);
+/* Keep a value in the user's file and for plans to come; NULL: forget it; key NULL: forget all of this device. E_FILE, E_MEMORY: nothing
+ * changed. */
+clgrad_status clgrad_device_tune(clgrad_device *dev, const char *key, const char *value);
+/* Rows of the user's file for this device, in its order; NULL behind the last. */
+const char *clgrad_device_tuned_row(const clgrad_device *dev, size_t i, const char **key);
+
+/* A stored choice that changes bits is noted once where a plan makes use of it, for what names the origin of results. */
+clgrad_status clgrad_device_note_choice(clgrad_device *dev, const char *choice);
+/* All that were noted, comma separated; "" for none. */
+const char *clgrad_device_choices(const clgrad_device *dev);

@@ -2,7 +2,9 @@
 
 #include "base/os.h"
 #include "device/list.h"
+#include "device/tuning.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* A selector taken apart. `fits` tells whether a device is meant; the list is best first, so the first that fits wins. */
@@ -115,6 +117,25 @@ static clgrad_status explain_auto(clgrad_device_list *list)
     return list->reason ? CLGRAD_OK : CLGRAD_E_MEMORY;
 }
 
+/* Of measured scores the highest decides, but only where every device has one: a score says nothing about a device without. The sentence
+ * stays NULL where they do not decide. */
+static clgrad_status pick_by_score(clgrad_device_list *list, size_t *index)
+{
+    clgrad_tuning tuning;
+    double best = 0, least = INFINITY;
+    if (list->count < 2) return CLGRAD_OK;
+    CLGRAD_TRY(clgrad_tuning_open(list->ctx, &tuning));
+    for (size_t i = 0; i < list->count && least > 0; i++) {
+        const double score = clgrad_tuning_score(&tuning, &list->records[i].info);
+        if (score > best) best = score, *index = i;
+        if (score < least) least = score;
+    }
+    clgrad_tuning_close(&tuning);
+    if (!(least > 0)) return CLGRAD_OK;
+    list->reason = clgrad_format(list->ctx, "the highest score that clgrad tune measured (%.0f) among %zu devices", best / 1e3, list->count);
+    return list->reason ? CLGRAD_OK : CLGRAD_E_MEMORY;
+}
+
 static clgrad_status explain(clgrad_device_list *list, const selection *s, const char *selector, size_t fitting)
 {
     if (s->fits == fits_any) return explain_auto(list);
@@ -157,7 +178,10 @@ clgrad_status clgrad_device_list_select(clgrad_device_list *list, const char *se
     if (fitting == 0) return nothing_fits(list, selector);
     clgrad_free(list->ctx, list->reason);
     list->reason = NULL;
-    CLGRAD_TRY(explain(list, &s, selector, fitting));
+    size_t fastest = first;
+    if (s.fits == fits_any) CLGRAD_TRY(pick_by_score(list, &fastest));
+    if (list->reason) first = fastest;
+    else CLGRAD_TRY(explain(list, &s, selector, fitting));
     *index = first;
     if (reason) *reason = list->reason;
     return CLGRAD_OK;

@@ -7,3 +7,4 @@ Suite *cache_suite(void);
 Suite *fault_suite(void);
 Suite *kernel_suite(void);
 Suite *select_suite(void);
+Suite *tuning_suite(void);

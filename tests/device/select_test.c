@@ -1,13 +1,15 @@
 /* Discovery and selectors over a made-up loader: the real ones cannot be asked to show a GPU twice. */
 
-#define _GNU_SOURCE /* setenv */
+#define _GNU_SOURCE /* setenv, mkstemp */
 
 #include "device/cl_api.h"
 #include "device/device.h"
+#include "device/tuning.h"
 #include "device_test.h"
 #include "support/device.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct fake {
     int platform; /* 1.. */
@@ -207,6 +209,41 @@ START_TEST(selectors_pick)
 }
 END_TEST
 
+/* Scores of all devices decide over kind and clock; those of some decide nothing, since they cannot be compared. */
+START_TEST(auto_goes_by_scores_where_all_devices_have_one)
+{
+    char path[] = "/tmp/clgrad-scores-XXXXXX", section[CLGRAD_TUNING_SECTION];
+    const char *reason = NULL;
+    size_t index = 99, fastest = 0;
+    clgrad_tuning tuning = { .ctx = ctx };
+    close(mkstemp(path));
+    unlink(path);
+    setenv("CLGRAD_TUNING", path, 1);
+    clgrad_device_list *list;
+    if (!list_devices(&list)) return;
+    for (size_t i = 0; i < clgrad_device_list_count(list); i++) {
+        const clgrad_device_info *info = clgrad_device_list_get(list, i);
+        const bool host = strcmp(info->name, "Slow Host") == 0;
+        ck_assert_int_eq(clgrad_device_list_select(list, "auto", &index, &reason), CLGRAD_OK);
+        ck_assert_ptr_null(strstr(reason, "score"));
+        ck_assert_uint_eq(index, 0);
+        if (host) fastest = i;
+        clgrad_tuning_section(info, section);
+        ck_assert_int_eq(clgrad_tuning_put(&tuning, &(clgrad_tuning_row){ section, "score", host ? "fma=900 read=900" : "fma=90 read=90" }), CLGRAD_OK);
+    }
+    ck_assert_int_eq(clgrad_device_list_select(list, "auto", &index, &reason), CLGRAD_OK);
+    ck_assert_uint_eq(index, fastest);
+    ck_assert_uint_ne(index, 0);
+    ck_assert_ptr_nonnull(strstr(reason, "the highest score"));
+    ck_assert_int_eq(clgrad_device_list_select(list, "gpu", &index, &reason), CLGRAD_OK);
+    ck_assert_uint_eq(index, 0);
+    clgrad_tuning_close(&tuning);
+    clgrad_device_list_release(&list);
+    setenv("CLGRAD_TUNING", "0", 1);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(selectors_that_pick_nothing_list_what_is_there)
 {
     static const char *const absent[] = { "7", "1:9", "9:0", "no such name", "pci:12", "uuid:99", "4294967" };
@@ -298,6 +335,7 @@ Suite *select_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, each_device_is_listed_once_best_first);
     tcase_add_test(tests, selectors_pick);
+    tcase_add_test(tests, auto_goes_by_scores_where_all_devices_have_one);
     tcase_add_test(tests, selectors_that_pick_nothing_list_what_is_there);
     tcase_add_test(tests, the_environment_is_only_a_default);
     tcase_add_test(tests, nothing_usable_says_what_was_seen);
