@@ -20,8 +20,8 @@ static void put_text(FILE *out, const char *text)
         else if (c == '>') fputs("&gt;", out);
         else if (c == '&') fputs("&amp;", out);
         else if (c == '"') fputs("&quot;", out);
-        else if (c >= 0x20 && c != 0x7f) fputc(c, out);
-        else fputc('?', out); /* XML has no place for control characters */
+        else if (c >= 0x20 && c < 0x7f) fputc(c, out);
+        else fputc('?', out); /* control characters are no XML, and other bytes of a driver's names may be no UTF-8 */
     }
 }
 

@@ -138,6 +138,40 @@ START_TEST(refused_memory_enqueues_nothing)
 }
 END_TEST
 
+/* A refusal while the times are kept costs one time, not the run. */
+START_TEST(refused_memory_while_timing)
+{
+    if (!test_device()) return;
+    test_memory memory = { 0 };
+    clgrad_context *ctx = test_memory_context(&memory);
+    clgrad_device_options options = CLGRAD_DEVICE_OPTIONS_INIT;
+    options.profiling = true;
+    clgrad_device *dev = NULL;
+    ck_ok(clgrad_device_open(ctx, &options, &dev));
+    clgrad_graph *g = affine(ctx);
+    clgrad_function *f = NULL;
+    clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { NULL, NULL };
+    ck_ok(clgrad_function_create(dev, g, NULL, &f));
+    ck_ok(clgrad_function_call(f, in, out, 0, NULL, NULL));
+    size_t refusals = 0;
+    for (size_t k = 1, struck = 1; struck; k++) {
+        double seconds[16], wall = 0;
+        memory.fail_at = memory.requests + k;
+        const clgrad_status status = clgrad_function_time(f, 2, seconds, &wall);
+        struck = memory.requests >= memory.fail_at;
+        memory.fail_at = 0;
+        ck_assert_msg(status == (k <= 3 ? CLGRAD_E_MEMORY : CLGRAD_OK), "refusal %d: %s", (int)k, clgrad_error_text(ctx));
+        ck_assert(struck || (seconds[0] >= 0 && wall > 0));
+        refusals += struck;
+    }
+    ck_assert_uint_gt(refusals, 3);
+    for (int i = 0; i < 2; i++) clgrad_tensor_release(&in[i]), clgrad_tensor_release(&out[i]);
+    clgrad_function_release(&f), clgrad_graph_release(&g);
+    clgrad_device_release(&dev), clgrad_context_release(&ctx);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 START_TEST(broken_graphs_are_refused)
 {
     clgrad_device *dev = test_device();
@@ -227,6 +261,7 @@ Suite *function_suite(void)
     tcase_add_test(tests, donated_inputs_hold_the_next_value);
     tcase_add_test(tests, operands_that_do_not_fit);
     tcase_add_test(tests, refused_memory_enqueues_nothing);
+    tcase_add_test(tests, refused_memory_while_timing);
     tcase_add_test(tests, broken_graphs_are_refused);
     tcase_add_test(tests, functions_explain_themselves);
     tcase_add_test(tests, functions_time_their_launches);
