@@ -104,7 +104,8 @@ static const char *remarks(const json_t *row, char *text, size_t bytes)
 static const char *processor_share(const json_t *row, char *text, size_t bytes)
 {
     const double percent = number_of(row, "processor_pct");
-    snprintf(text, bytes, percent > 0 ? "%.1f" : "", percent);
+    text[0] = '\0';
+    if (percent > 0) snprintf(text, bytes, "%.1f", percent);
     return text;
 }
 
