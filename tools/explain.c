@@ -55,7 +55,7 @@ static void print_totals(const explained_function *f)
     const clgrad_cost *cost = &f->cost;
     const double least = explained_least_seconds(f), seconds = explained_seconds(f);
     if (!isnan(least)) snprintf(share, sizeof share, "%.0f%%", 100 * least / seconds);
-    printf("%4s %8s  %-12s %8s %8s\n", "sum", si_text(seconds, "s", a), share, si_text(cost->bytes, "B", b), si_text(cost->flops, "", c));
+    printf("%4s %8s  %-12s %8s %8s\n", "sum", si_text(seconds, "s", a), share, si_text(cost->bytes, "B", b), si_text(or_none(cost->flops), "", c));
     if (!isnan(least)) printf("roofs      %s for these kernels by what the device was just measured to do\n", si_text(least, "s", a));
     printf("moved      %s, %.2f times the %s that any list of kernels moves\n", si_text(cost->bytes, "B", a),
            cost->least_bytes > 0 ? cost->bytes / cost->least_bytes : 1.0, si_text(cost->least_bytes, "B", b));

@@ -210,23 +210,49 @@ static void put_link(FILE *out, const graph *g, const graph_link *l)
     if (to->kernel < 0) fprintf(out, "<path class=\"value\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", width, l->to_x, y1, y1 + to->height);
 }
 
-/* One label a value, under the box that writes it. Neighbours stand at two heights, so that they do not cover each other. */
+/* Values that leave a box, and how many of them do so left of x. */
+static size_t count_values(const graph *g, int from, double x, size_t *left)
+{
+    size_t count = 0;
+    *left = 0;
+    for (size_t i = 0; i < g->num_links; i++) {
+        const graph_link *l = &g->links[i];
+        bool seen = false;
+        if (!l->first || l->from != from) continue;
+        for (size_t k = 0; k < i && !seen; k++) seen = g->links[k].first && g->links[k].operand == l->operand;
+        count += !seen;
+        *left += !seen && l->from_x < x;
+    }
+    return count;
+}
+
+static void put_label_at(FILE *out, double x, double y, const char *text)
+{
+    const double width = 6.1 * (double)strlen(text) + 4;
+    fprintf(out, "<rect class=\"under\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\"/>", x - width / 2, y - 9.5, width);
+    put_line(out, x, y, "label", text);
+}
+
+/* One label a value, under the box that writes it. Neighbours stand at two heights, so that they do not cover each other; where there
+ * is no room for that the values are counted. */
 static void put_label(FILE *out, const graph *g, size_t i)
 {
+    enum { MOST_LABELS = 7 };
     const graph_link *l = &g->links[i];
     const graph_node *from = &g->nodes[l->from];
-    char shape[SHAPE_BYTES];
-    int place = 0;
+    const double bottom = from->y + from->height;
+    char text[SHAPE_BYTES];
+    size_t left;
     if (!l->first) return;
-    for (size_t k = 0; k < g->num_links; k++) {
-        const graph_link *other = &g->links[k];
-        if (!other->first || other->from != l->from) continue;
-        if (other->operand == l->operand && k < i) return;
-        place += other->from_x < l->from_x;
+    for (size_t k = 0; k < i; k++)
+        if (g->links[k].first && g->links[k].operand == l->operand) return;
+    const size_t count = count_values(g, l->from, l->from_x, &left);
+    if (count <= MOST_LABELS) {
+        put_label_at(out, l->from_x, bottom + (left % 2 ? 31 : 17), operand_text(l->operand, text));
+    } else if (left == 0) {
+        snprintf(text, sizeof text, "%zu values", count);
+        put_label_at(out, from->x + from->width / 2, bottom + 17, text);
     }
-    const double y = from->y + from->height + (place % 2 ? 31 : 17), width = 6.1 * (double)strlen(operand_text(l->operand, shape)) + 4;
-    fprintf(out, "<rect class=\"under\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\"/>", l->from_x - width / 2, y - 9.5, width);
-    put_line(out, l->from_x, y, "label", shape);
 }
 
 /* --- the file --- */
