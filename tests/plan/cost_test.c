@@ -149,6 +149,25 @@ START_TEST(products)
 }
 END_TEST
 
+/* Two products that meet in a sum: as one launch (CPU templates) neither is stored, as two the first is written and read again. */
+START_TEST(sum_of_products)
+{
+    enum { M = 24, N = 32, K = 48, L = 16 };
+    if (!test_device()) return;
+    cost_case c;
+    begin(&c);
+    const clgrad_node left = clgrad_matmul(c.g, input(&c, "a", CLGRAD_SHAPE(M, K)), input(&c, "b", CLGRAD_SHAPE(K, N)), false, false);
+    const clgrad_node right = clgrad_matmul(c.g, input(&c, "c", CLGRAD_SHAPE(M, L)), input(&c, "d", CLGRAD_SHAPE(N, L)), false, true);
+    compile(&c, clgrad_add(c.g, left, right), NULL);
+    const double least = 4 * (M * K + K * N + M * L + N * L + M * N);
+    SAME(c.cost.flops, 2 * M * N * (K + L) + M * N);
+    SAME(c.cost.least_bytes, least);
+    SAME(c.cost.bytes, c.cost.num_launches == 1 ? least : least + 2 * 4 * M * N);
+    if (c.cost.num_launches == 1) ck_assert_str_eq(launch(&c, 0).operations, "matmul matmul add");
+    end(&c);
+}
+END_TEST
+
 static clgrad_node layer(cost_case *c, clgrad_node x, clgrad_node w, clgrad_node b)
 {
     return clgrad_add(c->g, clgrad_matmul(c->g, x, w, false, true), b);
@@ -270,6 +289,7 @@ Suite *plan_cost_suite(void)
     tcase_add_test(t, views);
     tcase_add_test(t, sums);
     tcase_add_test(t, products);
+    tcase_add_test(t, sum_of_products);
     tcase_add_test(t, mlp_forward);
     tcase_add_test(t, gathers_and_scatters);
     tcase_add_test(t, updates);
