@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000 };
+enum { WORK_PER_ITEM = 16384, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20 };
 
 typedef struct emitter {
     clgrad_plan *plan;
@@ -307,12 +307,32 @@ static void emit_chain(emitter *e)
     define_end(e, "END_S", 1);
 }
 
+static const char ahead_text[] =
+    "#define AHEAD(p)\n"
+    "#ifdef __has_builtin\n"
+    "#if __has_builtin(__builtin_prefetch)\n"
+    "#undef AHEAD\n"
+    "#define AHEAD(p) __builtin_prefetch((const void *)((ulong)(p) + 4096), 0, 3);\n"
+    "#endif\n"
+    "#endif\n";
+
+/* Sums over more than caches hold gain up to a third from asking 4 KiB ahead; element-wise kernels and updates lost by it. */
+static void define_ahead(emitter *e)
+{
+    double bytes = 0, points = 1;
+    for (int32_t d = 0; d < e->ir->num_axes; d++) points *= e->ir->axes[d].dead ? 1 : (double)e->ir->axes[d].extent;
+    for (size_t i = 0; i < e->ir->num_leaves; i++) bytes += points * (double)clgrad_dtype_bytes(e->ir->leaves[i].dtype);
+    e->ir->ahead = e->l->width > 1 && bytes >= PREFETCHED_BYTES && !strstr(clgrad_device_get_info(e->plan->dev)->quirks, "simulator");
+    if (e->ir->ahead) clgrad_text_append(&e->text, "%s", ahead_text);
+}
+
 static void emit_chunks(emitter *e)
 {
     clgrad_launch *l = e->l;
     const int64_t segments = l->cells * l->chunks, total = num_rows(e->ir) * segments;
     l->width = e->gpu ? 1 : choose_width(e, l->n < 64 ? l->n : 64);
     clgrad_text_append(&e->text, "#define WIDTH %" PRIu32 "\n", l->width);
+    define_ahead(e);
     define_param(e, "N", l->n);
     define_param(e, "SEGMENTS", segments);
     define_param(e, "CHUNKS", l->chunks);

@@ -120,6 +120,7 @@ typedef struct clgrad_ir {
     clgrad_node result, second; /* the nodes CLGRAD_IR_RESULT stands for, or CLGRAD_NONE */
     clgrad_view result_view;
 
+    bool ahead; /* loads of whole vectors ask for what follows: AHEAD(pointer) is defined */
     size_t max_instrs, max_leaves;
     int32_t depth;
     clgrad_status status;

@@ -271,6 +271,8 @@ static void print_address(printer *p, int32_t at, const clgrad_ir_instr *in, boo
 static void print_load(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
 {
     print_address(p, at, in, vector);
+    if (p->ir->ahead && vector && in->cond < 0 && is_contiguous(p, in))
+        clgrad_text_append(p->out, "AHEAD(x%" PRId32 " + a%" PRId32 ")%s", in->leaf, at, p->end);
     clgrad_text_append(p->out, "const ");
     type(p, register_types[in->dtype], vector);
     clgrad_text_append(p->out, " r%" PRId32 " = ", at);
