@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "os.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 static int take(void *user, const command_option *option, const char *value)
 {
     bench_options *o = user;
+    char *end = NULL;
     switch (option->letter) {
     case 'd': o->device = value; break;
     case 'a': o->all_devices = true; break;
@@ -19,8 +21,11 @@ static int take(void *user, const command_option *option, const char *value)
     case 'm': o->mnist = value; break;
     case 'i': o->intrinsics = value; break;
     case 'q': o->quick = true; break;
+    case 'l': o->limit = strtod(value, &end); break;
     default: o->spoil = true; break;
     }
+    if (end && (end == value || *end || !(o->limit >= 0 && isfinite(o->limit))))
+        return report_usage("bench", "--limit %s is no number of seconds", value);
     return EXIT_DONE;
 }
 
@@ -38,9 +43,11 @@ static size_t count_selected(const bench_options *o)
 }
 
 /* One device; NULL after reporting. */
-static json_t *run_device(const bench_options *o, const char *selector, int *code)
+static json_t *run_device(const bench_options *o, const char *selector, double seconds, int *code)
 {
-    bench_run run = { .options = o, .planned = count_selected(o) };
+    enum { ROWS_WORTH = 8 }; /* no row may take more than this part of the time */
+    bench_run run = { .options = o, .planned = count_selected(o), .deadline = INFINITY, .allowance = INFINITY };
+    if (o->limit > 0) run.deadline = monotonic_seconds() + seconds, run.allowance = seconds / ROWS_WORTH;
     *code = open_device(&(device_choice){ selector, false, false }, &run.ctx, &run.dev);
     if (*code != EXIT_DONE) return NULL;
     run.results = json_array();
@@ -62,12 +69,13 @@ static int run_all(const bench_options *o, json_t *runs)
     if (code != EXIT_DONE) return code;
     const clgrad_status status = clgrad_device_list_create(ctx, &list);
     if (status != CLGRAD_OK) code = report_failure(ctx, status);
-    for (size_t i = 0; code == EXIT_DONE && i < clgrad_device_list_count(list) && !interrupted(); i++) {
+    const size_t count = clgrad_device_list_count(list);
+    for (size_t i = 0; code == EXIT_DONE && i < count && !interrupted(); i++) {
         const clgrad_device_info *info = clgrad_device_list_get(list, i);
         char selector[48];
         int one;
         snprintf(selector, sizeof selector, "%d:%d", info->platform_index, info->device_index);
-        json_t *run = run_device(o, selector, &one);
+        json_t *run = run_device(o, selector, o->limit / (double)count, &one);
         if (run) json_array_append_new(runs, run);
     }
     clgrad_device_list_release(&list);
@@ -121,6 +129,7 @@ static int bench(bench_options *o)
 {
     const double begin = monotonic_seconds();
     int code = EXIT_DONE;
+    if (o->limit < 0) o->limit = o->filter ? 0 : 110;
     if (count_selected(o) == 0) return report_usage("bench", "no row matches %s", o->filter);
     char *found = o->intrinsics ? NULL : find_beside("bench/roofs/clgrad-roofs", "libexec/clgrad/clgrad-roofs");
     if (!o->intrinsics) o->intrinsics = found;
@@ -129,7 +138,7 @@ static int bench(bench_options *o)
     if (o->all_devices) {
         code = run_all(o, runs);
     } else {
-        json_t *run = run_device(o, o->device, &code);
+        json_t *run = run_device(o, o->device, o->limit, &code);
         if (run) json_array_append_new(runs, run);
     }
     json_object_set_new(file, "seconds", json_real(monotonic_seconds() - begin));
@@ -151,6 +160,7 @@ int command_bench(int argc, char **argv)
         { "html", 'h', "FILE", "write one page that shows it: roofline, shares with their spread, device" },
         { "mnist", 'm', "DIR", "MNIST's IDX files for the epoch row; without, it runs on noise of that shape" },
         { "intrinsics", 'i', "PROGRAM", "bench/roofs' program; without, it is looked for beside the command" },
+        { "limit", 'l', "SECONDS", "leave out what does not fit into so many; 0: no limit, as with --filter; unset: 110" },
         { "quick", 'q', NULL, "a few short samples, to see that rows run; the figures mean little" },
         { "spoil", 's', NULL, "negative control: every check fails, so no row may be timed" },
     };
@@ -160,7 +170,7 @@ int command_bench(int argc, char **argv)
         "shares of the roof of their own access pattern. Without options under two minutes.",
         options, sizeof options / sizeof *options
     };
-    bench_options o = { .device = NULL };
+    bench_options o = { .limit = -1 };
     int first;
     bool helped;
     const int code = parse_options(&set, argc, argv, take, &o, &first, &helped);

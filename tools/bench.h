@@ -66,6 +66,7 @@ extern const bench_family bench_matmul, bench_map, bench_reduce, bench_grad, ben
 struct bench_options {
     const char *device, *filter, *json, *html, *mnist, *intrinsics;
     bool all_devices, quick, spoil;
+    double limit; /* seconds for all devices; rows that would take longer are left out. 0: none */
 };
 
 /* Work per second, and per second of processor time (0 where that is not known). */
@@ -82,6 +83,8 @@ typedef struct bench_run {
     bench_figure intrinsics[CLGRAD_ROOF_COUNT], beside[CLGRAD_ROOF_COUNT];
     bool asked[CLGRAD_ROOF_COUNT];
     size_t done, planned;
+    double deadline, allowance; /* on the clock, INFINITY for none; seconds a row may take */
+    double flop_seconds;        /* of the slowest row whose arithmetic binds, so far */
 } bench_run;
 
 bool bench_selected(const bench_options *options, const char *id);
@@ -122,6 +125,8 @@ typedef struct bench_network {
 } bench_network;
 
 void bench_network_of(const bench_row *row, bench_network *out);
+/* Operations of one run of any row whose arithmetic binds, by counting; else 0. */
+double bench_flops_of(const bench_row *row);
 /* The mean softmax cross-entropy of a batch: inputs parameters, x, y, weights; values in c->in, sizes in c. c->graph is it. */
 clgrad_status bench_objective(bench_case *c);
 /* The two graphs that bench_objective joins, and the same values. */

@@ -65,10 +65,10 @@ static clgrad_status run_product(void *user)
                              : clgrad_operator_apply(c->op, b->v, c->out, 0, NULL, NULL);
 }
 
-static void set_costs(bench_case *c, double product, const bench_network *net)
+static void set_costs(bench_case *c, const bench_network *net)
 {
     const double columns = (double)columns_of(c), size = 4.0 * (double)net->parameters;
-    c->flops = columns * product + (c->row->scratch ? net->point : 0);
+    c->flops = bench_flops_of(c->row);
     c->bytes =
         (1 + 2 * columns) * size + 4.0 * (double)(c->row->batch * net->widths[0]); /* parameters, directions, products, x */
     c->roof = c->row->batch >= 16 ? CLGRAD_ROOF_FMA_F32 : CLGRAD_ROOF_READ;
@@ -153,7 +153,7 @@ static clgrad_status open_hvp(bench_case *c)
     if (!status) status = prepare(c);
     if (status) return status;
     all_parameters(c, wrt);
-    set_costs(c, net.hvp, &net);
+    set_costs(c, &net);
     return clgrad_hessian_create(c->dev, c->graph, 0, c->num_parameters, wrt, c->tensors, &c->op);
 }
 
@@ -187,7 +187,7 @@ static clgrad_status open_gnvp(bench_case *c)
     clgrad_status status = b ? bench_model(c, &b->model, &b->loss) : CLGRAD_E_MEMORY;
     if (!status) status = prepare(c);
     if (status) return status;
-    set_costs(c, net.gnvp, &net);
+    set_costs(c, &net);
     const clgrad_objective_options options = objective_options(c);
     return clgrad_gauss_newton_create(c->dev, b->model, b->loss, &options, c->tensors, &c->op);
 }

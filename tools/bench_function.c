@@ -51,7 +51,7 @@ static clgrad_status open_matmul(bench_case *c)
     const clgrad_node a = add_input(c, "a", r->trans_a ? CLGRAD_SHAPE(r->k, r->m) : CLGRAD_SHAPE(r->m, r->k), &status);
     const clgrad_node b = add_input(c, "b", r->trans_b ? CLGRAD_SHAPE(r->n, r->k) : CLGRAD_SHAPE(r->k, r->n), &status);
     if (!status) status = clgrad_output(c->graph, "c", clgrad_matmul(c->graph, a, b, r->trans_a, r->trans_b));
-    c->flops = 2.0 * (double)(r->m * r->n) * (double)r->k;
+    c->flops = bench_flops_of(r);
     c->bytes = 4.0 * (double)(r->m * r->k + r->k * r->n + r->m * r->n);
     c->roof = CLGRAD_ROOF_FMA_F32;
     c->tolerance_l2 = 1e-5, c->tolerance_max = 1e-4; /* a chain of k roundings, each 2^-24 of a partial sum */
@@ -110,7 +110,7 @@ static clgrad_status open_grad(bench_case *c)
     c->graph = NULL;
     status = clgrad_gradient(objective, 0, c->num_parameters, wrt, &c->graph);
     clgrad_graph_release(&objective);
-    c->flops = net.gradient;
+    c->flops = bench_flops_of(c->row);
     c->bytes = 8.0 * (double)net.parameters + 4.0 * (double)(c->row->batch * net.widths[0]);
     c->roof = CLGRAD_ROOF_FMA_F32;
     c->tolerance_l2 = 2e-5, c->tolerance_max = 1e-3;

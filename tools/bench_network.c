@@ -34,6 +34,17 @@ void bench_network_of(const bench_row *row, bench_network *net)
     net->point = 2 * net->forward - first;
 }
 
+double bench_flops_of(const bench_row *row)
+{
+    bench_network net;
+    if (row->family == &bench_matmul) return 2.0 * (double)(row->m * row->n) * (double)row->k;
+    if (!row->layers) return 0;
+    bench_network_of(row, &net);
+    if (row->family != &bench_hvp && row->family != &bench_gnvp) return net.gradient;
+    const double columns = row->columns > 1 ? (double)row->columns : 1;
+    return columns * (row->family == &bench_hvp ? net.hvp : net.gnvp) + (row->scratch ? net.point : 0);
+}
+
 static clgrad_status describe(bench_case *c, clgrad_model **model)
 {
     clgrad_model_options options = CLGRAD_MODEL_OPTIONS_INIT;

@@ -146,6 +146,11 @@ static json_t *measure_roof(bench_run *run, size_t i)
     clgrad_roof *roof = NULL;
     clgrad_roof_result r = CLGRAD_ROOF_RESULT_INIT;
     bench_figure intrinsics = { 0, 0 };
+    if (monotonic_seconds() > run->deadline) {
+        json_object_set_new(result, "status", json_string("skipped"));
+        json_object_set_new(result, "reason", json_string("out of time; --limit gives more, --filter runs it alone"));
+        return result;
+    }
     clgrad_status status = clgrad_roof_create(run->dev, roofs[i].kind, roofs[i].working_set, &roof);
     if (!status) status = alternate(run, roof, roofs[i].kind, roofs[i].working_set, &intrinsics);
     if (!status) {

@@ -216,9 +216,59 @@ static bool within(const bench_case *c)
            c->deterministic != 0;
 }
 
+/* --- rows that would take too long --- */
+
+enum { RUNS = 10 }; /* that a row of long runs makes in all */
+
+static void too_long(const bench_run *run, json_t *result, const char *takes, double seconds)
+{
+    char text[120];
+    snprintf(text, sizeof text, "a run %s %.1f s, too long for %.0f s in all; --filter runs it alone", takes, seconds,
+             run->options->limit);
+    set_status(result, "skipped", text);
+}
+
+static clgrad_status time_once(bench_case *c, double *seconds)
+{
+    const double begin = monotonic_seconds();
+    clgrad_status status = c->row->family->run(c);
+    if (!status) status = clgrad_device_finish(c->dev);
+    *seconds = monotonic_seconds() - begin;
+    return status;
+}
+
+/* How long a run takes, where one more changes nothing; the first run may build programs. */
+static clgrad_status is_too_long(bench_run *run, bench_case *c, json_t *result, bool *skip)
+{
+    double seconds;
+    *skip = false;
+    if (!isfinite(run->allowance) || c->optimizer || !c->row->family->run) return CLGRAD_OK;
+    clgrad_status status = time_once(c, &seconds);
+    if (!status && seconds * RUNS > run->allowance) status = time_once(c, &seconds);
+    if (!status && c->roof >= CLGRAD_ROOF_FMA_F32) run->flop_seconds = fmax(run->flop_seconds, seconds / c->flops);
+    *skip = !status && seconds * RUNS > run->allowance;
+    if (*skip) too_long(run, result, "takes", seconds);
+    return status;
+}
+
+/* Before anything is built: by the clock, and by the slowest rate seen so far. */
+static bool is_out_of_time(const bench_run *run, const bench_row *row, json_t *result)
+{
+    const double seconds = bench_flops_of(row) * run->flop_seconds;
+    if (monotonic_seconds() > run->deadline) {
+        set_status(result, "skipped", "out of time; --limit gives more, --filter runs it alone");
+        return true;
+    }
+    if (seconds * RUNS > run->allowance) return too_long(run, result, "would take about", seconds), true;
+    return false;
+}
+
 static clgrad_status check_and_time(bench_run *run, bench_case *c, json_t *result)
 {
+    bool skip = false;
     clgrad_status status = c->row->family->open(c);
+    if (!status) status = is_too_long(run, c, result, &skip);
+    if (!status && skip) return CLGRAD_OK;
     if (!status) status = c->row->family->verify(c);
     if (status) return status;
     if (run->options->spoil) c->worst.rel_l2 += 1;
@@ -244,6 +294,7 @@ static json_t *measure_row(bench_run *run, const bench_row *row)
                      .deterministic = -1 };
     json_t *result = bench_result(row->id, row->family->group, describe(row, text, sizeof text), "ok", "");
     set(result, "unit", json_string(row->family->unit));
+    if (is_out_of_time(run, row, result)) return result;
     const clgrad_status status = check_and_time(run, &c, result);
     if (status) {
         const char *why = *c.remark ? c.remark : clgrad_error_text(run->ctx);

@@ -210,7 +210,7 @@ static clgrad_status open_step(bench_case *c)
     if (!status) status = bench_upload(c, 0);
     if (!status) status = make_optimizer(c, c->dev, checked_lr, c->tensors, &c->optimizer);
     if (!status) status = measure_memory(c, &net);
-    c->flops = net.gradient;
+    c->flops = bench_flops_of(c->row);
     c->bytes =
         12.0 * (double)net.parameters + 4.0 * (double)(c->row->batch * net.widths[0]); /* read forward and back, written once */
     c->roof = c->row->batch >= 16 ? CLGRAD_ROOF_FMA_F32 : CLGRAD_ROOF_INPLACE;

@@ -95,7 +95,7 @@ typedef struct clgrad_roof_result {
 
 #define CLGRAD_ROOF_RESULT_INIT { sizeof(clgrad_roof_result), 0, 0, "", 0, 0, { 0 } }
 
-/** One round: each form that is still in the running, three samples of about 3 ms. Waits. Errors of the device. */
+/** One round: each form that is still in the running, three samples of about 3 ms, or a single long one. Waits. Errors of the device. */
 CLGRAD_API clgrad_status clgrad_roof_round(clgrad_roof *roof);
 CLGRAD_API void clgrad_roof_get(const clgrad_roof *roof, clgrad_roof_result *out);
 
@@ -109,9 +109,10 @@ enum { CLGRAD_MAX_SAMPLES = 200 };
 typedef struct clgrad_timing_options {
     size_t struct_size;
     double seconds;        /* for the samples; at least min_samples are taken however long they last */
-    double warm_seconds;   /* before the first sample; 3 runs at least */
+    double warm_seconds;   /* before the first sample; 3 runs at least, 2 where one lasts over a quarter of a second */
     double sample_seconds; /* runs are batched until a sample lasts this long */
-    size_t min_samples, max_samples; /* in each half of the time, and in all; at most CLGRAD_MAX_SAMPLES */
+    size_t min_samples, max_samples; /* in each half of the time (2 are enough of such long runs), and in all; at most
+                                      CLGRAD_MAX_SAMPLES */
     double noise;          /* stop once 20 samples are there and their MAD is below this part of the median */
     clgrad_roof *roof;     /* NULL, or a roof that gets a round before, amid and behind the samples, so that drift hits both */
 } clgrad_timing_options;

@@ -8,6 +8,7 @@
 
 /* A sample lasts this long; a form this far behind after a round is not tried again. */
 static const double sample_seconds = 0.003, hopeless = 0.85;
+static const double long_sample = 0.05;          /* one of these a round is enough */
 enum { SAMPLES = 3, TRANSFER_BYTES = 80 << 20 }; /* past the size at which writes are copied first */
 
 static clgrad_status make_transfer(clgrad_roof *roof)
@@ -126,6 +127,7 @@ static clgrad_status sample_form(clgrad_roof *roof, clgrad_roof_form *form, doub
         if (processor > 0 && work / processor > form->processor) form->processor = work / processor;
         if (rate > form->best) form->best = rate;
         if (rate > *best) *best = rate;
+        if (seconds > long_sample) break;
     }
     return CLGRAD_OK;
 }

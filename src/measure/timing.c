@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 static const double clock_tolerance = 0.1, clock_shortest_ns = 5e6;
+static const double long_run = 0.25; /* seconds of one run from which on fewer are made */
 
 typedef struct stopwatch {
     clgrad_device *dev;
@@ -48,8 +49,8 @@ static clgrad_status warm_up(const stopwatch *w, const clgrad_timing_options *o,
             const size_t most = out->batch * 8;
             out->batch = wanted > (double)most ? most : (size_t)wanted + 1;
         }
-    } while (clgrad_os_seconds() < end || out->warmups < FEWEST ||
-             (seconds < 0.5 * o->sample_seconds && out->batch < MOST_RUNS));
+    } while (seconds < long_run && (clgrad_os_seconds() < end || out->warmups < FEWEST ||
+                                    (seconds < 0.5 * o->sample_seconds && out->batch < MOST_RUNS)));
     return CLGRAD_OK;
 }
 
@@ -63,10 +64,13 @@ static clgrad_status take_samples(const stopwatch *w, const clgrad_timing_option
                                   clgrad_timing *out)
 {
     const double end = clgrad_os_seconds() + seconds, used = clgrad_os_processor_seconds();
-    const size_t first = out->count, least = first + o->min_samples;
-    while (out->count < most && (out->count < least || clgrad_os_seconds() < end)) {
+    enum { LEAST_OF_LONG = 2 };
+    const size_t first = out->count;
+    size_t least = o->min_samples;
+    while (out->count < most && (out->count - first < least || clgrad_os_seconds() < end)) {
         double taken;
         CLGRAD_TRY(time_batch(w, out->batch, &taken));
+        if (taken > long_run && least > LEAST_OF_LONG) least = LEAST_OF_LONG;
         out->samples_ns[out->count++] = taken * 1e9 / (double)out->batch;
         if (quiet(clgrad_device_get_context(w->dev), o, out)) break;
     }
@@ -108,8 +112,8 @@ static clgrad_status time_by_both(const stopwatch *w, size_t batch, clgrad_timin
     return CLGRAD_OK;
 }
 
-/* A clock that lies does so every time; on a busy machine the host may once see the end late. What was too short to be compared is
- * made longer. */
+/* A clock that lies does so every time; on a busy machine the host may once see the end late. What was too short to be compared
+ * is made longer. */
 static clgrad_status cross_check(const stopwatch *w, clgrad_timing *out)
 {
     enum { TRIALS = 3, MOST = 1 << 24 };
