@@ -31,7 +31,10 @@ void clgrad_transpose_rule_matmul(clgrad_graph *b, const clgrad_linear_node *at,
                       : clgrad_matmul_cell(b, at->in[0], ct, !ta, false, over_rows);
 }
 
-/* [n, M, K] x [K, N] as one product of n*M rows: every row's chain is the same, and b is read once. */
+enum { FEW_ROWS = 32 };
+
+/* [n, M, K] x [K, N] as one product of n*M rows: every row's chain is the same, and b is read once. For few rows, where reading b is
+ * the work; with more, products of one shape can share a launch with others of that shape. */
 static clgrad_node fold_rows(clgrad_graph *b, const clgrad_op_node *node, const clgrad_node *in, int64_t n)
 {
     if (in[0] == CLGRAD_NONE) return CLGRAD_NONE;
@@ -45,7 +48,7 @@ static clgrad_node fold_rows(clgrad_graph *b, const clgrad_op_node *node, const 
 clgrad_node clgrad_batch_rule_matmul(clgrad_graph *b, const clgrad_op_node *node, const clgrad_node *in, const bool *batched,
                                      int64_t n)
 {
-    if (!batched[1] && node->shape.rank == 2 && !node->attr.trans_a) return fold_rows(b, node, in, n);
+    if (!batched[1] && node->shape.rank == 2 && !node->attr.trans_a && node->shape.dims[0] <= FEW_ROWS) return fold_rows(b, node, in, n);
     const clgrad_node lifted[] = { batched[0] ? in[0] : clgrad_repeat(b, in[0], n),
                                    batched[1] ? in[1] : clgrad_repeat(b, in[1], n) };
     return clgrad_graph_append_like(b, node, lifted);
