@@ -266,6 +266,45 @@ START_TEST(linear_models_have_it_as_their_hessian)
 }
 END_TEST
 
+/* Two vectors at once, of more samples than are folded into one product. */
+START_TEST(blocks_are_single_vectors_side_by_side)
+{
+    problem p;
+    double alone[2][SIZE], block[SIZE];
+    if (!open_problem(&p, false)) return;
+    clgrad_operator *op = NULL;
+    clgrad_tensor *v[PARAMETERS] = { NULL }, *out[PARAMETERS] = { NULL }, *column[PARAMETERS] = { NULL };
+    ck_ok(clgrad_gauss_newton_create(p.dev, p.model, p.loss, &p.options, p.in, &op));
+    product(op, p.direction, alone[0]), product(op, p.in, alone[1]);
+    for (int i = 0; i < PARAMETERS; i++) {
+        const clgrad_shape one = shape_of(i);
+        clgrad_shape two = { .rank = one.rank + 1, .dims = { 2 } };
+        for (int32_t d = 0; d < one.rank; d++) two.dims[d + 1] = one.dims[d];
+        ck_ok(clgrad_tensor_create(p.dev, CLGRAD_F32, two, &v[i]));
+        for (int c = 0; c < 2; c++) {
+            clgrad_tensor *part = NULL;
+            ck_ok(clgrad_tensor_view(v[i], c * clgrad_shape_count(&one), one, &part));
+            ck_ok(clgrad_tensor_copy(part, c == 0 ? p.direction[i] : p.in[i]));
+            clgrad_tensor_release(&part);
+        }
+    }
+    ck_ok(clgrad_operator_apply_block(op, 2, v, out, 0, NULL, NULL));
+    for (int c = 0; c < 2; c++) {
+        for (int i = 0; i < PARAMETERS; i++) {
+            const clgrad_shape one = shape_of(i);
+            ck_ok(clgrad_tensor_view(out[i], c * clgrad_shape_count(&one), one, &column[i]));
+        }
+        flatten(column, block);
+        ck_assert_mem_eq(block, alone[c], sizeof block);
+        ck_assert_mem_ne(block, alone[1 - c], sizeof block); /* the check can fail */
+        for (int i = 0; i < PARAMETERS; i++) clgrad_tensor_release(&column[i]);
+    }
+    for (int i = 0; i < PARAMETERS; i++) clgrad_tensor_release(&v[i]), clgrad_tensor_release(&out[i]);
+    clgrad_operator_release(&op);
+    close_problem(&p);
+}
+END_TEST
+
 START_TEST(names_and_refusals)
 {
     clgrad_graph *model = make_model(test_context(), false), *loss = make_loss(test_context()), *g = NULL;
@@ -318,6 +357,7 @@ Suite *gauss_newton_suite(void)
     tcase_add_test(tests, products_are_those_of_the_dense_matrix);
     tcase_add_test(tests, matrices_are_symmetric_and_positive);
     tcase_add_loop_test(tests, linear_models_have_it_as_their_hessian, 0, 2);
+    tcase_add_test(tests, blocks_are_single_vectors_side_by_side);
     tcase_add_test(tests, names_and_refusals);
     tcase_add_test(tests, refused_memory_leaks_nothing);
     tcase_set_timeout(tests, 60);
