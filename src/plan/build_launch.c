@@ -420,7 +420,8 @@ static bool is_read(const clgrad_plan *plan, int32_t value)
 {
     for (size_t i = 0; i < plan->num_launches; i++) {
         const clgrad_launch *l = &plan->launches[i];
-        if (l->kind == CLGRAD_LAUNCH_MATMUL && (l->operand_value[0] == value || l->operand_value[1] == value)) return true;
+        for (size_t k = 0; k < l->num_operands; k++)
+            if (l->operand_value[k] == value) return true;
         for (size_t k = 0; k < l->ir.num_leaves; k++)
             if (l->ir.leaves[k].value == value && (l->ir.leaves[k].read || l->kind == CLGRAD_LAUNCH_SORT)) return true;
     }

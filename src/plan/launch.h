@@ -101,7 +101,6 @@ typedef struct clgrad_launch {
     uint32_t dims;
     size_t global[3], local[3];
     char label[64];
-    double flops, bytes;
 } clgrad_launch;
 
 /* Launches first .. first + count - 1 as one kernel (merge.c, parts.c); a single one has its own. */
