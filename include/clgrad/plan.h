@@ -52,6 +52,17 @@ typedef struct clgrad_cost {
     uint64_t least_scratch_bytes; /* the most that is alive in one launch of this list */
 } clgrad_cost;
 
+/** A product c = a b, as tuning sees it: c has m x n elements, each a sum over k. */
+typedef struct clgrad_product {
+    size_t struct_size;
+    clgrad_dtype a_dtype, b_dtype;
+    int64_t m, n, k;
+    bool a_turned, b_turned; /* stored with its columns, not its rows, one after the other */
+    int64_t batches;         /* products of one launch */
+    int64_t cell;            /* 0, or the length of the parts that the sum is cut into */
+} clgrad_product;
+
+#define CLGRAD_PRODUCT_INIT { sizeof(clgrad_product), CLGRAD_F32, CLGRAD_F32, 0, 0, 0, false, false, 1, 0 }
 #define CLGRAD_LAUNCH_INFO_INIT { sizeof(clgrad_launch_info), 0, "", "", 0.0, 0.0, 0.0, CLGRAD_F32, 0 }
 #define CLGRAD_COST_INIT { sizeof(clgrad_cost), 0, 0, 0.0, 0.0, 0.0, 0, 0, 0 }
 

@@ -62,6 +62,8 @@ CLGRAD_API void clgrad_function_text_release(clgrad_function *f, char **text);
  *  launch or operand. CLGRAD_E_MEMORY. */
 CLGRAD_API clgrad_status clgrad_function_launch(const clgrad_function *f, size_t i, clgrad_launch_info *out);
 CLGRAD_API clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t k, clgrad_operand_info *out);
+/** The product that launch number i computes; false where it computes none, or two at once. */
+CLGRAD_API bool clgrad_function_product(const clgrad_function *f, size_t i, clgrad_product *out);
 CLGRAD_API clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out);
 
 /**

@@ -1,5 +1,6 @@
 /* A product: its description for the matmul templates, with the epilogue's text for many lanes and for one. */
 
+#include "plan/choice.h"
 #include "plan/launch.h"
 
 #include <inttypes.h>
@@ -79,22 +80,45 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
 }
 
 /* CLBlast stores one dense product and nothing else. */
-static clgrad_status emit_clblast(clgrad_plan *plan, clgrad_launch *l)
+static bool is_plain(const clgrad_plan *plan, const clgrad_launch *l)
 {
     const clgrad_op_node *core = clgrad_at(plan->work, l->core);
     const clgrad_place dense = clgrad_place_dense(l->root[0].place.value, &core->shape);
-    const bool plain = l->num_roots == 1 && l->root[0].node == l->core &&
-                       memcmp(dense.stride, l->root[0].place.stride, (size_t)core->shape.rank * sizeof *dense.stride) == 0;
-    if (!plain || !clgrad_clblast_can(plan->dev, &l->desc))
+    return l->num_roots == 1 && l->root[0].node == l->core &&
+           memcmp(dense.stride, l->root[0].place.stride, (size_t)core->shape.rank * sizeof *dense.stride) == 0;
+}
+
+bool clgrad_launch_by_clblast(const clgrad_plan *plan, const clgrad_launch *l)
+{
+    if (l->kind != CLGRAD_LAUNCH_MATMUL) return false;
+    if (plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return true;
+    return !l->desc.second.there && is_plain(plan, l) && clgrad_matmul_by_clblast(plan->dev, &l->desc, &plan->options);
+}
+
+static clgrad_status emit_clblast(clgrad_plan *plan, clgrad_launch *l)
+{
+    const bool forced = plan->options.matmul == CLGRAD_VARIANT_CLBLAST;
+    char key[CLGRAD_MATMUL_KEY], note[CLGRAD_MATMUL_KEY + 16];
+    clgrad_product product;
+    if (!is_plain(plan, l) || !clgrad_clblast_can(plan->dev, &l->desc))
         return clgrad_fail(plan->ctx, CLGRAD_E_UNSUPPORTED, "matmul: CLBlast is missing or cannot serve a product of the graph");
     l->clblast = true;
-    snprintf(l->label, sizeof l->label, "clblast");
-    return CLGRAD_OK;
+    snprintf(l->label, sizeof l->label, forced ? "clblast" : "clblast tuned");
+    if (forced || plan->options.matmul_choice || !clgrad_matmul_product(&l->desc, &product)) return CLGRAD_OK;
+    clgrad_product_key(&product, key);
+    snprintf(note, sizeof note, "%s by CLBlast", key);
+    return clgrad_device_note_choice(plan->dev, note);
+}
+
+bool clgrad_plan_product(const clgrad_plan *plan, size_t launch, clgrad_product *out)
+{
+    return launch < plan->num_launches && plan->launches[launch].kind == CLGRAD_LAUNCH_MATMUL &&
+           clgrad_matmul_product(&plan->launches[launch].desc, out);
 }
 
 clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *l)
 {
-    if (plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return emit_clblast(plan, l);
+    if (!*l->function && clgrad_launch_by_clblast(plan, l)) return emit_clblast(plan, l);
     l->desc.function = *l->function ? l->function : NULL;
     l->desc.share_rows = l->share_rows;
     l->desc.shares = l->shares;

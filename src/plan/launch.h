@@ -196,5 +196,7 @@ clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l)
 /* emit.c and emit_matmul.c: text of one launch, as a kernel or as a part; then its kernel */
 clgrad_status clgrad_launch_write(clgrad_plan *plan, clgrad_launch *launch);
 clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *launch);
+/* Is this launch a product that CLBlast computes? */
+bool clgrad_launch_by_clblast(const clgrad_plan *plan, const clgrad_launch *launch);
 clgrad_status clgrad_launch_emit(clgrad_plan *plan, clgrad_launch *launch);
 void clgrad_launch_release(clgrad_plan *plan, clgrad_launch *launch);

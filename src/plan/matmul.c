@@ -1,4 +1,4 @@
-#include "plan/matmul.h"
+#include "plan/choice.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@ typedef struct form {
     int64_t lanes, vectors, rows, columns; /* columns: of a register tile, lanes * vectors for the CPU form */
     int64_t depth, tiles, cell, levels;
     int64_t items_i, items_j; /* GPU form: work-items of a group */
+    int64_t groups;           /* CPU form: of each compute unit; 0: by the work there is */
+    bool chosen;              /* by the tuning store */
 } form;
 
 /* The twin of mm_params below; rest: extents, strides of a, strides of b, then what the second product has of its own. */
@@ -239,7 +241,25 @@ static bool takes_hints(const clgrad_device_info *info)
     return info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && !strstr(info->quirks, "simulator");
 }
 
-static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options, form *f)
+/* A chosen tile where it fits the product; a share has the columns of the rules, and rows that it is a multiple of. */
+static void take_tile(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, form *f)
+{
+    const bool fits = choice->rows <= 16 && choice->columns <= 8 && choice->rows <= d->m && choice->columns * f->lanes <= max_i64(d->n, f->lanes);
+    if (!fits || (d->shares && (choice->columns != f->vectors || d->share_rows % choice->rows != 0))) return;
+    f->rows = choice->rows, f->vectors = choice->columns;
+    f->chosen = true;
+    if (!d->shares) f->groups = choice->groups;
+}
+
+static void take_packing(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, form *f)
+{
+    const bool fits = choice->pack == IN_PLACE ? d->b_col == 1 : choice->pack == COPIED ? d->b_col == 1 && d->k > 1
+                    : choice->pack == TRANSPOSED ? d->b_row == 1 && f->lanes > 1 : choice->pack == GATHERED && d->b_col != 1;
+    if (fits && f->chosen && !d->shares && d->n > 1) f->pack = (packing)choice->pack;
+}
+
+static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options,
+                       const clgrad_matmul_choice *choice, form *f)
 {
     int64_t lanes = f->f64 ? info->double_width : info->float_width;
     lanes = power_below(min_i64(options->width ? options->width : lanes, 16));
@@ -248,15 +268,18 @@ static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, co
     choose_tile(d, lanes, f);
     if (options->tile_m) f->rows = min_i64(options->tile_m, d->m);
     if (options->tile_n) f->vectors = max_i64(1, min_i64(options->tile_n, d->n) / f->lanes);
+    if (choice->form == CLGRAD_VARIANT_CPU) take_tile(d, choice, f);
     f->columns = f->lanes * f->vectors;
     choose_cells(d, f);
     f->pack = choose_packing(d, f);
+    take_packing(d, choice, f);
     f->hints = takes_hints(info);
     return d->second.there ? choose_pair(d, info->local_bytes, f) : choose_depth(d, info->local_bytes, f);
 }
 
 /* 16 x 16 work-items of 4 x 4 sums where the product and the device are large enough; a line of work-items for a vector. */
-static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options, form *f)
+static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options,
+                       const clgrad_matmul_choice *choice, form *f)
 {
     const bool large = d->m >= 64 && d->n >= 64 && info->max_work_group >= 256;
     const int64_t side = large ? 16 : info->max_work_group >= 64 ? 8 : info->max_work_group >= 16 ? 4 : 1;
@@ -265,12 +288,14 @@ static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
     f->rows = options->tile_m ? options->tile_m : d->m == 1 ? 1 : d->m <= 2 * side ? 2 : 4;
     f->columns = options->tile_n ? options->tile_n : d->n == 1 ? 1 : d->n <= 2 * side ? 2 : 4;
     f->lanes = f->vectors = f->tiles = 1;
+    f->chosen = choice->form == CLGRAD_VARIANT_GPU && d->m > 1 && d->n > 1;
+    if (f->chosen) f->rows = choice->rows, f->columns = choice->columns, f->items_i = choice->items_i, f->items_j = choice->items_j;
     choose_cells(d, f);
     const int64_t scalar = f->f64 ? 8 : 4, line = f->rows * f->items_i + f->columns * f->items_j + 2;
-    f->depth = min_i64(16, power_below((int64_t)info->local_bytes / (line * scalar)));
+    f->depth = min_i64(f->chosen ? choice->depth : 16, power_below((int64_t)info->local_bytes / (line * scalar)));
     if (f->cell)
         while (f->cell % f->depth) f->depth--;
-    return f->depth * line * scalar <= (int64_t)info->local_bytes;
+    return f->rows * f->columns <= 256 && (size_t)(f->items_i * f->items_j) <= info->max_work_group && f->depth * line * scalar <= (int64_t)info->local_bytes;
 }
 
 /* llvmpipe leaves every loop of a work-item once they have made 65,535 turns in all, and says nothing. There the CPU form gives each
@@ -290,15 +315,27 @@ static bool is_cpu_form(const clgrad_device_info *info, const clgrad_plan_option
            (options->matmul == CLGRAD_VARIANT_AUTO && info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1);
 }
 
+static bool take_form(clgrad_matmul_desc *desc, const clgrad_device_info *info, const clgrad_plan_options *options,
+                      const clgrad_matmul_choice *choice, form *f)
+{
+    clgrad_matmul_desc d = *desc;
+    *f = (form){ .f64 = d.a_dtype == CLGRAD_F64 };
+    f->gpu = choice->form == CLGRAD_VARIANT_GPU || (choice->form != CLGRAD_VARIANT_CPU && !is_cpu_form(info, options));
+    const bool fits = f->gpu ? decide_gpu(&d, info, options, choice, f) : decide_cpu(&d, info, options, choice, f);
+    if (fits || !f->chosen) *desc = d;
+    return fits;
+}
+
 static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, form *f)
 {
     const clgrad_device_info *info = clgrad_device_get_info(dev);
     clgrad_context *ctx = clgrad_device_get_context(dev);
-    *f = (form){ .f64 = d->a_dtype == CLGRAD_F64 };
     if (options->matmul == CLGRAD_VARIANT_CLBLAST)
         return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: CLBlast cannot serve this product");
-    f->gpu = !is_cpu_form(info, options);
-    const bool fits = f->gpu ? decide_gpu(d, info, options, f) : decide_cpu(d, info, options, f);
+    clgrad_matmul_choice choice;
+    clgrad_matmul_choice_find(dev, d, options, &choice);
+    bool fits = take_form(d, info, options, &choice, f);
+    if (!fits && f->chosen) fits = take_form(d, info, options, &(clgrad_matmul_choice){ .pack = -1 }, f);
     if (fits && loops_break_off(info) && most_turns(d, f) > 60000)
         return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: a sum over %lld terms is longer than '%s' can loop",
                            (long long)d->k, info->name);
@@ -344,7 +381,7 @@ static void name_vector(const form *f, char *name, size_t bytes)
 static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
                        clgrad_matmul_launch *out)
 {
-    int64_t parts = count_groups(d, info->compute_units);
+    int64_t parts = f->groups ? f->groups * (int64_t)info->compute_units : count_groups(d, info->compute_units);
     p->batches = share(p->num_batches, 1, &parts);
     if (d->shares) {
         p->rows = d->share_rows, p->columns = d->n, p->batches = p->num_batches;
@@ -521,7 +558,7 @@ clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc 
     CLGRAD_TRY(write_preamble(clgrad_device_get_context(dev), &d, &f, &out->preamble));
     fill_params(&d, clgrad_device_get_info(dev), &f, out);
     out->file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl";
-    snprintf(out->variant, sizeof out->variant, "%s %dx%d", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns);
+    snprintf(out->variant, sizeof out->variant, "%s %dx%d%s", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns, f.chosen ? " tuned" : "");
     return CLGRAD_OK;
 }
 
@@ -552,6 +589,15 @@ double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *de
     const packing pack = f.pack == IN_PLACE ? whole.pack : f.pack; /* where shares are too short for packing, doing without costs as much */
     const double elements = (double)all_steps(&d) * (double)d.n;
     return pack == IN_PLACE ? 0 : elements / (pack == COPIED ? copied_per_us : transposed_per_us);
+}
+
+bool clgrad_matmul_by_clblast(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
+{
+    clgrad_matmul_desc d = *desc;
+    clgrad_matmul_choice choice;
+    join_axes(&d);
+    clgrad_matmul_choice_find(dev, &d, options, &choice);
+    return choice.form == CLGRAD_VARIANT_CLBLAST && clgrad_clblast_can(dev, desc);
 }
 
 bool clgrad_matmul_pairs(clgrad_device *dev, const clgrad_plan_options *options)

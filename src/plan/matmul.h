@@ -57,6 +57,9 @@ double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *de
 /* The second product alone. */
 clgrad_matmul_desc clgrad_matmul_second_of(const clgrad_matmul_desc *desc);
 
+/* Is CLBlast what the tuning store, or the options' choice, has for this product, and can it serve it? Its bits are others. */
+bool clgrad_matmul_by_clblast(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);
+
 /* May products on this device have a second beside them; and can this one with this second? */
 bool clgrad_matmul_pairs(clgrad_device *dev, const clgrad_plan_options *options);
 bool clgrad_matmul_can_pair(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options);

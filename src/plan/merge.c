@@ -64,7 +64,7 @@ static double estimate(const merger *m, const clgrad_launch *l, const member *of
 static bool may_merge(const clgrad_plan *plan, const clgrad_launch *l)
 {
     if (l->kind == CLGRAD_LAUNCH_COPY || l->ir.num_leaves == 0) return false;
-    return l->kind != CLGRAD_LAUNCH_MATMUL || (plan->options.matmul != CLGRAD_VARIANT_CLBLAST && clgrad_matmul_is_cpu(plan->dev, &l->desc, &plan->options));
+    return l->kind != CLGRAD_LAUNCH_MATMUL || (!clgrad_launch_by_clblast(plan, l) && clgrad_matmul_is_cpu(plan->dev, &l->desc, &plan->options));
 }
 
 static bool has_rows(const clgrad_launch *l)

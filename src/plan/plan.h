@@ -22,6 +22,7 @@ typedef struct clgrad_plan_options {
     uint32_t width;          /* forced vector width 1 2 4 8 16; 0: by the device */
     size_t work_group;       /* forced work-group size where a template lets one choose; 0: by the device */
     uint32_t tile_m, tile_n; /* forced matmul tile; 0: by the device */
+    const char *matmul_choice; /* as in the tuning store (choice.h), for every product, and outliving the plan; "rules": none; NULL: the store's */
     /* donated[i] = 1 + output that may take over input i's memory (same type and shape), 0: none. NULL: none. */
     const uint32_t *donated;
 } clgrad_plan_options;
@@ -50,6 +51,7 @@ clgrad_status clgrad_plan_explain(const clgrad_plan *plan, char **text);
 /* What it does and costs (clgrad/plan.h). E_ARG for a launch or operand that is not there, E_MEMORY. */
 clgrad_status clgrad_plan_launch_info(const clgrad_plan *plan, size_t launch, clgrad_launch_info *out);
 clgrad_status clgrad_plan_operand_info(const clgrad_plan *plan, size_t launch, size_t operand, clgrad_operand_info *out);
+bool clgrad_plan_product(const clgrad_plan *plan, size_t launch, clgrad_product *out);
 clgrad_status clgrad_plan_cost(const clgrad_plan *plan, clgrad_cost *out);
 /* Run a bound plan `runs` times and give the median seconds of each launch by the device's clock (NAN: it keeps none, as of copies),
  * and of a whole run by the host's. E_ARG: the device does not profile, nothing is bound, no runs. */

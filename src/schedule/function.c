@@ -144,6 +144,8 @@ clgrad_status clgrad_function_operand(const clgrad_function *f, size_t i, size_t
     return clgrad_plan_operand_info(f->plan, i, k, out);
 }
 
+bool clgrad_function_product(const clgrad_function *f, size_t i, clgrad_product *out) { return clgrad_plan_product(f->plan, i, out); }
+
 clgrad_status clgrad_function_cost(const clgrad_function *f, clgrad_cost *out) { return clgrad_plan_cost(f->plan, out); }
 
 clgrad_status clgrad_function_time(clgrad_function *f, size_t runs, double *seconds, double *wall)
