@@ -1,18 +1,13 @@
 /* Instructions as OpenCL C statements. Everything is printed for a number of lanes; what does not differ between lanes stays
  * scalar. Numbers are the parameters k0, k1.. of the launch, so that the text does not depend on sizes. */
 
-#include "plan/ir.h"
+#include "plan/print.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
-typedef struct printer {
-    const clgrad_ir *ir;
-    clgrad_text *out;
-    const char *end;
-    uint32_t width;
-} printer;
+typedef clgrad_printer printer;
 
 static const char *const register_types[] = { "float", "double", "float", "float", "int", "long", "uchar" };
 static const char *const storage_types[] = { "float", "double", "ushort", "ushort", "int", "long", "uchar" };
@@ -20,8 +15,7 @@ static const char *const storage_types[] = { "float", "double", "ushort", "ushor
 const char *clgrad_register_type(clgrad_dtype dtype) { return register_types[dtype]; }
 const char *clgrad_storage_type(clgrad_dtype dtype) { return storage_types[dtype]; }
 
-/* The signed integer type of a register's size: what vector comparisons give and `select` takes. */
-static const char *mask_type(clgrad_dtype dtype)
+const char *clgrad_mask_type(clgrad_dtype dtype)
 {
     switch (dtype) {
     case CLGRAD_F64: case CLGRAD_I64: return "long";
@@ -122,14 +116,14 @@ static void number(printer *p, int64_t value, int32_t slot)
 static bool is_vector(const printer *p, int32_t instr) { return p->width > 1 && p->ir->instrs[instr].lane; }
 
 /* "float", "float16" */
-static void type(printer *p, const char *name, bool vector)
+void clgrad_print_type(printer *p, const char *name, bool vector)
 {
     clgrad_text_append(p->out, "%s", name);
     if (vector) clgrad_text_append(p->out, "%" PRIu32, p->width);
 }
 
 /* A register, spread over the lanes where the instruction that uses it is a vector. */
-static void operand(printer *p, int32_t reg, bool vector)
+void clgrad_print_operand(printer *p, int32_t reg, bool vector)
 {
     if (!vector || is_vector(p, reg)) {
         clgrad_text_append(p->out, "r%" PRId32, reg);
@@ -153,13 +147,13 @@ static void remainder_of(printer *p, const clgrad_ir_instr *in, int64_t n, int32
 static void print_var(printer *p, const clgrad_ir_instr *in, bool vector)
 {
     clgrad_text_append(p->out, "const ");
-    type(p, "long", vector);
+    clgrad_print_type(p, "long", vector);
     clgrad_text_append(p->out, " t%" PRId32 " = ", in->var);
     if (in->div == 0) {
         clgrad_text_append(p->out, "convert_");
-        type(p, "long", vector);
+        clgrad_print_type(p, "long", vector);
         clgrad_text_append(p->out, "(");
-        operand(p, in->arg[0], vector);
+        clgrad_print_operand(p, in->arg[0], vector);
         clgrad_text_append(p->out, ")");
     } else if (in->mod) { /* not %: Oclgrind lacks an instruction that clang makes of a quotient beside its remainder */
         remainder_of(p, in, in->mod, in->mod_slot, vector);
@@ -176,7 +170,7 @@ static void print_cond(printer *p, int32_t at, const clgrad_ir_instr *in, bool v
 {
     const bool parent_vector = in->cond >= 0 && is_vector(p, in->cond);
     clgrad_text_append(p->out, "const ");
-    type(p, "long", vector);
+    clgrad_print_type(p, "long", vector);
     clgrad_text_append(p->out, " n%" PRId32 " = ", at);
     affine(p, in, vector);
     clgrad_text_append(p->out, ";%sconst %s", p->end, vector ? "long" : "int");
@@ -209,11 +203,11 @@ static const char *codec(clgrad_dtype dtype)
 }
 
 /* "clgrad_f16_decode_float16(", or "(" for types that need no codec. */
-static void open_codec(printer *p, const char *verb, clgrad_dtype dtype, bool vector)
+void clgrad_print_codec(printer *p, const char *verb, clgrad_dtype dtype, bool vector)
 {
     if (codec(dtype)) {
         clgrad_text_append(p->out, "clgrad_%s_%s_", codec(dtype), verb);
-        type(p, "float", vector);
+        clgrad_print_type(p, "float", vector);
     }
     clgrad_text_append(p->out, "(");
 }
@@ -262,7 +256,7 @@ static void print_address(printer *p, int32_t at, const clgrad_ir_instr *in, boo
 {
     const bool many = vector && has_vector_term(p, in);
     clgrad_text_append(p->out, "const ");
-    type(p, "long", many);
+    clgrad_print_type(p, "long", many);
     clgrad_text_append(p->out, " a%" PRId32 " = ", at);
     affine(p, in, many);
     clgrad_text_append(p->out, ";%s", p->end);
@@ -274,9 +268,9 @@ static void print_load(printer *p, int32_t at, const clgrad_ir_instr *in, bool v
     if (p->ir->ahead && vector && in->cond < 0 && is_contiguous(p, in))
         clgrad_text_append(p->out, "AHEAD(x%" PRId32 " + a%" PRId32 ")%s", in->leaf, at, p->end);
     clgrad_text_append(p->out, "const ");
-    type(p, register_types[in->dtype], vector);
+    clgrad_print_type(p, register_types[in->dtype], vector);
     clgrad_text_append(p->out, " r%" PRId32 " = ", at);
-    open_codec(p, "decode", in->dtype, vector);
+    clgrad_print_codec(p, "decode", in->dtype, vector);
     if (!vector) {
         cond_prefix(p, in->cond, 0);
         clgrad_text_append(p->out, in->cond >= 0 ? "x%" PRId32 "[a%" PRId32 "] : (%s)0" : "x%" PRId32 "[a%" PRId32 "]", in->leaf,
@@ -297,14 +291,14 @@ static void print_store(printer *p, int32_t at, const clgrad_ir_instr *in, bool 
     print_address(p, at, in, vector);
     if (!vector) {
         clgrad_text_append(p->out, "x%" PRId32 "[a%" PRId32 "] = ", in->leaf, at);
-        open_codec(p, "encode", in->dtype, false);
-        operand(p, in->arg[0], false);
+        clgrad_print_codec(p, "encode", in->dtype, false);
+        clgrad_print_operand(p, in->arg[0], false);
         clgrad_text_append(p->out, ");%s", p->end);
         return;
     }
     clgrad_text_append(p->out, "const %s%" PRIu32 " e%" PRId32 " = ", storage_types[in->dtype], p->width, at);
-    open_codec(p, "encode", in->dtype, true);
-    operand(p, in->arg[0], true);
+    clgrad_print_codec(p, "encode", in->dtype, true);
+    clgrad_print_operand(p, in->arg[0], true);
     clgrad_text_append(p->out, ");%s", p->end);
     if (is_contiguous(p, in)) {
         clgrad_text_append(p->out, "vstore%" PRIu32 "(e%" PRId32 ", 0, x%" PRId32 " + a%" PRId32 ");%s", p->width, at, in->leaf,
@@ -357,25 +351,25 @@ static void literal(printer *p, const clgrad_ir_instr *in)
     else integer_literal(p, in->integer);
 }
 
-static void open_register(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
+void clgrad_print_register(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
 {
     clgrad_text_append(p->out, "const ");
-    type(p, register_types[in->dtype], vector);
+    clgrad_print_type(p, register_types[in->dtype], vector);
     clgrad_text_append(p->out, " r%" PRId32 " = ", at);
 }
 
 static void print_const(printer *p, int32_t at, const clgrad_ir_instr *in)
 {
-    open_register(p, at, in, false);
+    clgrad_print_register(p, at, in, false);
     literal(p, in);
     clgrad_text_append(p->out, ";%s", p->end);
 }
 
 static void print_index(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
 {
-    open_register(p, at, in, vector);
+    clgrad_print_register(p, at, in, vector);
     clgrad_text_append(p->out, "convert_");
-    type(p, register_types[in->dtype], vector);
+    clgrad_print_type(p, register_types[in->dtype], vector);
     clgrad_text_append(p->out, vector ? "(" : "((long)(");
     affine(p, in, vector);
     clgrad_text_append(p->out, vector ? ");%s" : "));%s", p->end);
@@ -384,18 +378,18 @@ static void print_index(printer *p, int32_t at, const clgrad_ir_instr *in, bool 
 static void print_fill(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
 {
     const bool mask = vector && is_vector(p, in->cond);
-    open_register(p, at, in, vector);
+    clgrad_print_register(p, at, in, vector);
     if (mask) {
         clgrad_text_append(p->out, "select((%s%" PRIu32 ")(", register_types[in->dtype], p->width);
         literal(p, in);
         clgrad_text_append(p->out, "), ");
-        operand(p, in->arg[0], true);
-        clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(c%" PRId32 "))", mask_type(in->dtype), p->width, in->cond);
+        clgrad_print_operand(p, in->arg[0], true);
+        clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(c%" PRId32 "))", clgrad_mask_type(in->dtype), p->width, in->cond);
     } else {
         clgrad_text_append(p->out, "c%" PRId32 " ? ", in->cond);
-        operand(p, in->arg[0], vector);
+        clgrad_print_operand(p, in->arg[0], vector);
         clgrad_text_append(p->out, " : (");
-        type(p, register_types[in->dtype], vector);
+        clgrad_print_type(p, register_types[in->dtype], vector);
         clgrad_text_append(p->out, ")(");
         literal(p, in);
         clgrad_text_append(p->out, ")");
@@ -403,148 +397,10 @@ static void print_fill(printer *p, int32_t at, const clgrad_ir_instr *in, bool v
     clgrad_text_append(p->out, ";%s", p->end);
 }
 
-/* --- element-wise operations --- */
-
-static bool is_compare(clgrad_op op) { return op >= CLGRAD_OP_EQ && op <= CLGRAD_OP_GE; }
-
-static bool is_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* The op's expression with a, b, c replaced by registers and our functions' names completed by the type: clgrad_exp_float16. */
-static void expression(printer *p, const clgrad_ir_instr *in, const char *text, bool vector)
-{
-    while (*text) {
-        size_t n = 0;
-        while (is_word(text[n])) n++;
-        if (n == 0) {
-            clgrad_text_append_bytes(p->out, text++, 1);
-            continue;
-        }
-        if (n == 1 && *text >= 'a' && *text <= 'c') {
-            operand(p, in->arg[*text - 'a'], vector);
-        } else {
-            clgrad_text_append_bytes(p->out, text, n);
-            if (n > 7 && memcmp(text, "clgrad_", 7) == 0) {
-                clgrad_text_append(p->out, "_");
-                type(p, register_types[p->ir->instrs[in->arg[0]].dtype], vector);
-            }
-        }
-        text += n;
-    }
-}
-
-static void print_select(printer *p, const clgrad_ir_instr *in, bool vector)
-{
-    if (!vector) {
-        clgrad_text_append(p->out, "r%" PRId32 " ? r%" PRId32 " : r%" PRId32, in->arg[0], in->arg[1], in->arg[2]);
-        return;
-    }
-    clgrad_text_append(p->out, "select(");
-    operand(p, in->arg[2], true);
-    clgrad_text_append(p->out, ", ");
-    operand(p, in->arg[1], true);
-    clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(", mask_type(in->dtype), p->width);
-    operand(p, in->arg[0], true);
-    clgrad_text_append(p->out, " != (uchar%" PRIu32 ")(0)))", p->width);
-}
-
-static bool is_storage(clgrad_dtype dtype) { return dtype == CLGRAD_F16 || dtype == CLGRAD_BF16; }
-
-/* What a narrower real type is rounded from: wide integers and doubles go through a float rounded to odd, so that rounding happens once. */
-static void print_to_float(printer *p, clgrad_dtype from, clgrad_dtype to, int32_t arg, bool vector)
-{
-    const bool odd = is_storage(to) && (from == CLGRAD_F64 || from == CLGRAD_I64 || from == CLGRAD_I32);
-    if (odd) clgrad_text_append(p->out, "odd_%s_%" PRIu32, register_types[from], vector ? p->width : 1);
-    else clgrad_text_append(p->out, "convert_"), type(p, register_types[to], vector);
-    clgrad_text_append(p->out, "(");
-    operand(p, arg, vector);
-    clgrad_text_append(p->out, ")");
-}
-
-/* To an integer: reals truncated and saturated, NaN to 0; integers modulo 2^bits. */
-static void print_to_integer(printer *p, clgrad_dtype from, clgrad_dtype to, int32_t arg, bool vector)
-{
-    const bool real = clgrad_dtype_is_real(from);
-    if (real && vector) clgrad_text_append(p->out, "select((%s%" PRIu32 ")(0), ", register_types[to], p->width);
-    if (real && !vector) clgrad_text_append(p->out, "r%" PRId32 " != r%" PRId32 " ? (%s)0 : ", arg, arg, register_types[to]);
-    clgrad_text_append(p->out, "convert_");
-    type(p, register_types[to], vector);
-    clgrad_text_append(p->out, real ? "_sat(" : "(");
-    operand(p, arg, vector);
-    clgrad_text_append(p->out, ")");
-    if (!real || !vector) return;
-    clgrad_text_append(p->out, ", convert_%s%" PRIu32 "(", mask_type(to), p->width);
-    operand(p, arg, true);
-    clgrad_text_append(p->out, " == ");
-    operand(p, arg, true);
-    clgrad_text_append(p->out, "))");
-}
-
-/* Mesa's compiler takes a sign-extended int for larger or smaller than any 64-bit constant (22.3 to 24.0), so the halves are put together. */
-static void print_widened(printer *p, int32_t arg, bool vector)
-{
-    clgrad_text_append(p->out, "upsample(");
-    operand(p, arg, vector);
-    clgrad_text_append(p->out, " >> 31, as_");
-    type(p, "uint", vector);
-    clgrad_text_append(p->out, "(");
-    operand(p, arg, vector);
-    clgrad_text_append(p->out, "))");
-}
-
-static void print_cast(printer *p, const clgrad_ir_instr *in, bool vector)
-{
-    const clgrad_dtype from = p->ir->instrs[in->arg[0]].dtype;
-    if (clgrad_dtype_is_real(in->dtype)) print_to_float(p, from, in->dtype, in->arg[0], vector);
-    else if (from == CLGRAD_I32 && in->dtype == CLGRAD_I64) print_widened(p, in->arg[0], vector);
-    else print_to_integer(p, from, in->dtype, in->arg[0], vector);
-}
-
-static void print_random(printer *p, const clgrad_ir_instr *in, bool vector)
-{
-    clgrad_text_append(p->out, "clgrad_random_%s_", in->node->attr.kind == CLGRAD_RANDOM_NORMAL ? "normal" : "uniform");
-    type(p, "float", vector);
-    clgrad_text_append(p->out, "(");
-    for (int a = 0; a < 3; a++) operand(p, in->arg[a], vector), clgrad_text_append(p->out, ", ");
-    clgrad_text_append(p->out, "%" PRIu32 "u)", in->node->attr.stream);
-}
-
-/* Comparisons give 0 or 1 as u8; lanes of a vector comparison are 0 or -1. */
-static void print_compare(printer *p, const clgrad_ir_instr *in, bool vector)
-{
-    clgrad_text_append(p->out, "convert_");
-    type(p, "uchar", vector);
-    clgrad_text_append(p->out, "((");
-    expression(p, in, clgrad_op_get(in->node->op)->expr, vector);
-    clgrad_text_append(p->out, vector ? ") & (%s)1)" : "))", mask_type(p->ir->instrs[in->arg[0]].dtype));
-}
-
-static bool keeps_storage(clgrad_op op)
-{
-    return op == CLGRAD_OP_NEG || op == CLGRAD_OP_ABS || op == CLGRAD_OP_SELECT || op == CLGRAD_OP_MAX || op == CLGRAD_OP_MIN ||
-           op == CLGRAD_OP_STOP;
-}
-
-static void print_map(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
-{
-    const clgrad_op op = in->node->op;
-    const bool round = is_storage(in->dtype) && !keeps_storage(op);
-    open_register(p, at, in, vector);
-    if (round) open_codec(p, "round", in->dtype, vector);
-    if (op == CLGRAD_OP_SELECT) print_select(p, in, vector);
-    else if (op == CLGRAD_OP_CAST) print_cast(p, in, vector);
-    else if (op == CLGRAD_OP_RANDOM) print_random(p, in, vector);
-    else if (is_compare(op)) print_compare(p, in, vector);
-    else expression(p, in, clgrad_op_get(op)->expr, vector);
-    clgrad_text_append(p->out, round ? ");%s" : ";%s", p->end);
-}
-
 static void print_result(printer *p, int32_t at, const clgrad_ir_instr *in, bool vector)
 {
-    open_register(p, at, in, vector);
-    open_codec(p, "round", in->dtype, vector);
+    clgrad_print_register(p, at, in, vector);
+    clgrad_print_codec(p, "round", in->dtype, vector);
     clgrad_text_append(p->out, in->integer ? "acc2);%s" : "acc);%s", p->end);
 }
 
@@ -558,7 +414,7 @@ static void print_instr(printer *p, int32_t at)
     case CLGRAD_IR_LOAD: print_load(p, at, in, vector); break;
     case CLGRAD_IR_CONST: print_const(p, at, in); break;
     case CLGRAD_IR_INDEX: print_index(p, at, in, vector); break;
-    case CLGRAD_IR_MAP: print_map(p, at, in, vector); break;
+    case CLGRAD_IR_MAP: clgrad_print_map(p, at, in, vector); break;
     case CLGRAD_IR_FILL: print_fill(p, at, in, vector); break;
     case CLGRAD_IR_RESULT: print_result(p, at, in, vector); break;
     case CLGRAD_IR_STORE: print_store(p, at, in, p->width > 1); break;
