@@ -55,6 +55,7 @@ static json_t *run_device(const bench_options *o, const char *selector, double s
     bench_measure_rows(&run);
     if (is_terminal(2)) fprintf(stderr, "\r%-78s\r", "");
     json_t *result = json_pack("{s:o, s:o}", "device", device_json(clgrad_device_get_info(run.dev)), "results", run.results);
+    bench_reference_release(run.ctx, &run.reference);
     clgrad_device_release(&run.dev);
     clgrad_context_release(&run.ctx);
     return result;

@@ -9,8 +9,16 @@
 typedef struct bench_row bench_row;
 typedef struct bench_options bench_options;
 
+/* What the reference gave last: rows of one network differ in how they are run, not in what they compute. */
+typedef struct bench_reference {
+    char key[128]; /* "": nothing */
+    clgrad_array *values;
+    size_t count;
+} bench_reference;
+
 typedef struct bench_case {
     const bench_row *row;
+    bench_reference *reference;
     const bench_options *options;
     clgrad_context *ctx;
     clgrad_device *dev;
@@ -82,6 +90,7 @@ typedef struct bench_run {
     /* Best figures of the intrinsics program and of OpenCL's roof by its side; 0 where it is not there or not asked yet. */
     bench_figure intrinsics[CLGRAD_ROOF_COUNT], beside[CLGRAD_ROOF_COUNT];
     bool asked[CLGRAD_ROOF_COUNT];
+    bench_reference reference;
     size_t done, planned;
     double deadline, allowance; /* on the clock, INFINITY for none; seconds a row may take */
     double flop_seconds;        /* of the slowest row whose arithmetic binds, so far */
@@ -107,6 +116,7 @@ clgrad_status bench_upload(bench_case *c, size_t num_out);
 /* The reference over c->in of a graph, its outputs from `first` on held against the tensors. */
 clgrad_status bench_hold_against(bench_case *c, const clgrad_graph *reference, size_t first, clgrad_tensor *const *got,
                                  size_t count);
+void bench_reference_release(clgrad_context *ctx, bench_reference *reference);
 /* Worst of what was there and `got` against `want`. */
 clgrad_status bench_deviate(bench_case *c, const clgrad_array *got, const clgrad_array *want);
 /* Run twice more; are the bits of c->out those of before? */

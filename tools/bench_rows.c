@@ -169,6 +169,11 @@ static clgrad_timing_options how_long(const bench_options *o)
     return t;
 }
 
+static void remember_rate(bench_run *run, const bench_case *c, double seconds)
+{
+    if (c->roof >= CLGRAD_ROOF_FMA_F32) run->flop_seconds = fmax(run->flop_seconds, seconds / c->flops);
+}
+
 static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
 {
     clgrad_timing_options options = how_long(run->options);
@@ -179,6 +184,7 @@ static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
     if (!status) status = clgrad_time_work(c->dev, c->row->family->run, c, &options, &timing);
     if (!status) {
         put_timing(result, &timing);
+        remember_rate(run, c, timing.spread.median * 1e-9);
         put_rates(run, result, c, roof, &timing.spread, timing.processor_ns);
     }
     clgrad_roof_release(&roof);
@@ -245,8 +251,8 @@ static clgrad_status is_too_long(bench_run *run, bench_case *c, json_t *result, 
     if (!isfinite(run->allowance) || c->optimizer || !c->row->family->run) return CLGRAD_OK;
     clgrad_status status = time_once(c, &seconds);
     if (!status && seconds * RUNS > run->allowance) status = time_once(c, &seconds);
-    if (!status && c->roof >= CLGRAD_ROOF_FMA_F32) run->flop_seconds = fmax(run->flop_seconds, seconds / c->flops);
     *skip = !status && seconds * RUNS > run->allowance;
+    if (*skip) remember_rate(run, c, seconds);
     if (*skip) too_long(run, result, "takes", seconds);
     return status;
 }
@@ -287,6 +293,7 @@ static json_t *measure_row(bench_run *run, const bench_row *row)
 {
     char text[160];
     bench_case c = { .row = row,
+                     .reference = &run->reference,
                      .options = run->options,
                      .ctx = run->ctx,
                      .dev = run->dev,
