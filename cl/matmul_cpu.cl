@@ -5,7 +5,8 @@
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
- *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q, without cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors;
+ *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q, without cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_PAD: 1 when all
+ *         columns are fewer than one vector's;
  *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one, MM_TOUCHES: what asks
  *         for the lines that it will read; mm_params, mm_a_start, mm_b_start
  *         MM_ENTRY: the function's head and first statements, which define `mm`, `e`, MM_SCRATCH vectors of local memory `scratch` and the
@@ -73,25 +74,32 @@ MM_INLINE void mm_transpose(MM_VECTOR *square)
 #endif
 
 #if MM_PACK
+#if MM_PAD /* lanes behind the last column repeat it, or hold what lies behind it: nobody looks at them */
+#define MM_COLUMN(l) min((long)(l), mm->n - 1)
+#else
+#define MM_COLUMN(l) (l)
+#endif
 MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long count, int vectors, const mm_params *mm)
 {
     long q = 0;
 #if MM_PACK == 1
-    for (; q < count; q++)
+    long inside = count; /* rows of which a whole vector can be read */
+    if (MM_PAD) inside = mm->b_row > 0 ? count - (MM_LANES - mm->n + mm->b_row - 1) / mm->b_row : 0;
+    for (; q < inside; q++)
         MM_UNROLL for (int v = 0; v < vectors; v++) panel[q * vectors + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
 #elif MM_PACK == 2
     for (; q < count && count >= MM_LANES; q += MM_LANES)
         for (int v = 0; v < vectors; v++) {
             const long top = min(q, count - MM_LANES);
             MM_VECTOR square[MM_LANES];
-            MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + top + (v * MM_LANES + l) * mm->b_col);
+            MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + top + MM_COLUMN(v * MM_LANES + l) * mm->b_col);
             mm_transpose(square);
             MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(top + l) * vectors + v] = square[l];
         }
 #endif
     for (; q < count; q++)
         for (int l = 0; l < vectors * MM_LANES; l++)
-            ((local MM_SCALAR *)panel)[q * vectors * MM_LANES + l] = MM_LOAD_B(b + q * mm->b_row + l * mm->b_col);
+            ((local MM_SCALAR *)panel)[q * vectors * MM_LANES + l] = MM_LOAD_B(b + q * mm->b_row + MM_COLUMN(l) * mm->b_col);
 }
 #endif
 
@@ -175,7 +183,7 @@ MM_ENTRY
         for (long column = columns0, width; column < columns1; column += width) {
             const bool narrow = MM_NARROW && mm->n - column <= MM_LANES; /* one vector does for the last columns */
             width = narrow ? MM_LANES : MM_VECTORS * MM_LANES;
-            const long left = min(column, mm->n - width);
+            const long left = MM_PAD ? column : min(column, mm->n - width), end = MM_PAD ? mm->n : width;
             long q0 = 0, q1 = mm->k;
             do {
 #if MM_PACK
@@ -215,7 +223,7 @@ MM_ENTRY
                                               : mm_advance(done, at, source, q0, q1, kept, MM_VECTORS, mm);
                     if (!whole) continue;
                     for (long r = row - top; r < MM_ROWS; r++)
-                        for (long l = column - left; l < width;) {
+                        for (long l = column - left; l < end;) {
                             const ulong z = batch, MM_I = top + r, MM_J = left + l;
 #ifdef MM_EPILOGUE_V
                             if (l % MM_LANES == 0) {

@@ -12,6 +12,7 @@ typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_P
 
 typedef struct form {
     bool gpu, swap, pair;
+    bool pad; /* fewer columns than lanes: b is packed into whole vectors */
     bool f64;
     bool hints; /* may ask for lines early */
     packing pack;
@@ -181,7 +182,8 @@ static int64_t choose_vectors(int64_t n, int64_t lanes, int64_t most)
 static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, form *f)
 {
     const bool wide = lanes >= (f->f64 ? 8 : 16);
-    f->lanes = min_i64(lanes, power_below(d->n));
+    f->pad = d->m >= 32 && d->n < lanes && d->n > power_below(d->n);
+    f->lanes = min_i64(lanes, power_below(d->n)) * (f->pad ? 2 : 1);
     f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
     f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? 16 : d->a_row == 1 ? 12 : 8;
     if (f->rows > 8 && 10 * divide_up(d->m, f->rows) * f->rows > 11 * divide_up(d->m, 8) * 8) f->rows = 8; /* less repeated */
@@ -195,6 +197,7 @@ static packing choose_packing(const clgrad_matmul_desc *d, const form *f)
     const int64_t reuse = divide_up(d->shares ? d->share_rows : d->m, f->rows);
     const bool conflicts = d->b_row * (int64_t)clgrad_dtype_bytes(d->b_dtype) % 1024 == 0; /* rows share few sets of the cache */
     const bool decodes = d->b_dtype == CLGRAD_F16 || d->b_dtype == CLGRAD_BF16;
+    if (f->pad) return COPIED;
     return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? COPIED : IN_PLACE;
 }
 
@@ -503,8 +506,8 @@ static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form
 {
     write_entry(text, d, f);
     clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
-                             "#define MM_SWAP %d\n#define MM_NARROW %d\n",
-                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors));
+                             "#define MM_SWAP %d\n#define MM_NARROW %d\n#define MM_PAD %d\n",
+                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors), f->pad);
     char vector[12];
     name_vector(f, vector, sizeof vector);
     clgrad_text_append(text, "#define MM_VECTOR %s\n", vector);
@@ -628,7 +631,7 @@ uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc,
     form f;
     if (check(dev, &d) != CLGRAD_OK) return 1;
     join_axes(&d);
-    return decide(dev, &d, options ? options : &no_options, &f) == CLGRAD_OK && !f.gpu && !f.swap ? (uint32_t)f.lanes : 1;
+    return decide(dev, &d, options ? options : &no_options, &f) == CLGRAD_OK && !f.gpu && !f.swap && !f.pad ? (uint32_t)f.lanes : 1;
 }
 
 void clgrad_matmul_launch_release(clgrad_context *ctx, clgrad_matmul_launch *launch)

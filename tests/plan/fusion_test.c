@@ -194,6 +194,8 @@ static const meeting meetings[] = {
     { "long", 16, 32, 2060, 3, 0, false, true, CLGRAD_F32, { 0 }, true }, /* no room for the panel */
     { "long in place", 16, 32, 2060, 3, 0, false, false, CLGRAD_F32, { 0 }, false },
     { "narrow columns", 100, 40, 12, 5, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "padded columns", 64, 10, 30, 7, 0, false, false, CLGRAD_F32, { 0 }, false },
+    { "padded columns, transposed", 64, 10, 30, 70, 2, false, true, CLGRAD_F32, { 0 }, false },
     { "few columns", 50, 2, 12, 5, 0, false, true, CLGRAD_F32, { 0 }, false },
     { "one row", 1, 200, 31, 31, 0, false, false, CLGRAD_F32, { 0 }, false },
     { "one element", 1, 1, 31, 2, 0, false, false, CLGRAD_F32, { 0 }, false },

@@ -324,6 +324,17 @@ START_TEST(types_endings_batches_cells)
         { 20, 33, 5000, "nt", .cell = 256 },
         { 1, 300, 1500, "nt", .cell = 256 },
         { 40, 130, 600, "nn", .batch = { 2, 2 } },
+        { 40, 10, 300, "nn", .end = BIAS_RELU }, /* fewer columns than lanes, from here on */
+        { 64, 10, 50, "nt", .batch = { 2 } },
+        { 33, 13, 20, "tn", .batch = { 0, 2 }, .end = IN_PLACE_SUM },
+        { 50, 5, 40, "tt" },
+        { 48, 9, 30, "nx" },
+        { 40, 5, 33, "nn", .dtype = CLGRAD_F64 },
+        { 40, 10, 50, "nn", .dtype = CLGRAD_BF16 },
+        { 100, 11, 700, "nt", .cell = 256 },
+        { 40, 10, 1, "nn" },
+        { 40, 10, 0, "nn" },
+        { 36, 10, 5000, "nt" },
     };
     for (size_t i = 0; i < CLGRAD_COUNT(problems); i++) {
         problem p = problems[i];
