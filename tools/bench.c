@@ -130,7 +130,7 @@ static int bench(bench_options *o)
 {
     const double begin = monotonic_seconds();
     int code = EXIT_DONE;
-    if (o->limit < 0) o->limit = o->filter ? 0 : 110;
+    if (o->limit < 0) o->limit = o->filter ? 0 : 100;
     if (count_selected(o) == 0) return report_usage("bench", "no row matches %s", o->filter);
     char *found = o->intrinsics ? NULL : find_beside("bench/roofs/clgrad-roofs", "libexec/clgrad/clgrad-roofs");
     if (!o->intrinsics) o->intrinsics = found;
@@ -161,7 +161,7 @@ int command_bench(int argc, char **argv)
         { "html", 'h', "FILE", "write one page that shows it: roofline, shares with their spread, device" },
         { "mnist", 'm', "DIR", "MNIST's IDX files for the epoch row; without, it runs on noise of that shape" },
         { "intrinsics", 'i', "PROGRAM", "bench/roofs' program; without, it is looked for beside the command" },
-        { "limit", 'l', "SECONDS", "leave out what does not fit into so many; 0: no limit, as with --filter; unset: 110" },
+        { "limit", 'l', "SECONDS", "leave out what does not fit into so many; 0: no limit, as with --filter; unset: 100" },
         { "quick", 'q', NULL, "a few short samples, to see that rows run; the figures mean little" },
         { "spoil", 's', NULL, "negative control: every check fails, so no row may be timed" },
     };

@@ -39,6 +39,7 @@ typedef struct bench_case {
     clgrad_deviation worst; /* against the reference */
     double tolerance_l2, tolerance_max;
     int deterministic;                /* 1, 0, or -1 where it was not asked */
+    double processor_ns;              /* of a run, where the family brings its own samples; 0: not known */
     uint64_t peak_bytes, least_bytes; /* device memory of a training step; 0: not measured */
     char remark[160];
 } bench_case;

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { PIXELS = 784, CLASSES = 10, SAMPLES = 60000, FEW_SAMPLES = 1280, CHECKED_STEPS = 2 };
 
@@ -13,6 +14,7 @@ typedef struct epochs {
     char *directory; /* ours: noise in MNIST's files, and a model */
     const char *data;
     double last, wanted;
+    clock_t first_processor, last_processor; /* at the first and the last end of an epoch */
     json_t *samples;
     size_t most;
 } epochs;
@@ -84,6 +86,8 @@ static bool on_progress(void *user, const clgrad_train_progress *p)
     epochs *e = user;
     if (!p->epoch_end) return !interrupted();
     const double now = monotonic_seconds();
+    e->last_processor = clock();
+    if (e->last == 0) e->first_processor = e->last_processor;
     if (e->last > 0) json_array_append_new(e->samples, json_real((now - e->last) * 1e9));
     e->last = now;
     const size_t count = json_array_size(e->samples);
@@ -268,7 +272,12 @@ static json_t *measure_epochs(bench_case *c)
     clgrad_status status = configure(c, e->data, 1000, "", &config);
     if (!status) status = clgrad_train(c->dev, config, false, &callbacks, NULL);
     clgrad_config_release(&config);
-    if (status == CLGRAD_E_INTERRUPTED && json_array_size(e->samples) > 0) return e->samples;
+    const size_t count = json_array_size(e->samples);
+    if (status == CLGRAD_E_INTERRUPTED && count > 0) {
+        if (clgrad_device_get_info(c->dev)->kind == CLGRAD_DEVICE_CPU)
+            c->processor_ns = (double)(e->last_processor - e->first_processor) / CLOCKS_PER_SEC * 1e9 / (double)count;
+        return e->samples;
+    }
     json_decref(e->samples);
     return NULL;
 }

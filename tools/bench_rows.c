@@ -208,7 +208,7 @@ static clgrad_status take_own_samples(bench_run *run, bench_case *c, json_t *res
         set(result, "samples_ns", json_incref(samples));
         set(result, "batch", json_integer(1));
         set(result, "timer", json_string("host clock: the work waits for the device itself"));
-        put_rates(run, result, c, roof, &spread, 0);
+        put_rates(run, result, c, roof, &spread, c->processor_ns);
     }
     clgrad_roof_release(&roof);
     json_decref(samples);
