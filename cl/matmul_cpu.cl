@@ -5,7 +5,7 @@
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
  *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
  *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
- *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q, without cells; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_PAD: 1 when all
+ *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_PAD: 1 when all
  *         columns are fewer than one vector's;
  *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one, MM_TOUCHES: what asks
  *         for the lines that it will read; mm_params, mm_a_start, mm_b_start

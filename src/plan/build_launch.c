@@ -352,7 +352,10 @@ static clgrad_status describe_second(clgrad_plan *plan, clgrad_launch *l)
                                    .b_row = d.b_row, .b_col = d.b_col, .b_offset = d.b_offset };
     memcpy(own->a_batch, d.a_batch, sizeof own->a_batch);
     memcpy(own->b_batch, d.b_batch, sizeof own->b_batch);
-    if (!d.cell && clgrad_matmul_can_pair(plan->dev, &l->desc, &plan->options)) return CLGRAD_OK;
+    const int64_t cell = d.cell ? d.cell : l->desc.cell; /* a chain no longer than a cell is one */
+    const bool same_cells = (d.cell == cell || d.k <= cell) && (l->desc.cell == cell || l->desc.k <= cell);
+    l->desc.cell = cell;
+    if (same_cells && clgrad_matmul_can_pair(plan->dev, &l->desc, &plan->options)) return CLGRAD_OK;
     l->ir.refused = true;
     l->ir.culprit = l->second;
     return CLGRAD_OK;

@@ -211,8 +211,8 @@ static bool choose_pair(const clgrad_matmul_desc *d, size_t local_bytes, form *f
     f->pair = true;
     f->tiles = 1;
     for (f->depth = 1; f->pack != IN_PLACE && (f->depth < 128 || f->depth < k);) f->depth *= 2;
-    return f->cell == 0 && f->depth * f->columns * scalar <= PANEL_BYTES &&
-           (2 * f->depth + f->rows) * f->columns * scalar <= (int64_t)local_bytes;
+    return f->depth * f->columns * scalar <= PANEL_BYTES &&
+           (2 * f->depth + f->rows * f->levels) * f->columns * scalar <= (int64_t)local_bytes;
 }
 
 /* Depth of the packed panel, and the tiles whose state waits for the next panel. False: local memory is too small. */
@@ -231,7 +231,7 @@ static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *
 
 static void choose_cells(const clgrad_matmul_desc *d, form *f)
 {
-    const int64_t cells = d->cell ? divide_up(d->k, d->cell) : 1;
+    const int64_t k = d->second.there ? max_i64(d->k, d->second.k) : d->k, cells = d->cell ? divide_up(k, d->cell) : 1;
     f->cell = cells > 1 ? d->cell : 0;
     f->levels = 1;
     if (cells > 1)

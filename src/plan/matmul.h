@@ -19,7 +19,7 @@ typedef struct clgrad_matmul_desc {
     int32_t num_batch;             /* batch axes, slowest first; the batch index z counts them row-major */
     int64_t batch_dims[CLGRAD_MAX_RANK], a_batch[CLGRAD_MAX_RANK], b_batch[CLGRAD_MAX_RANK];
     int64_t cell;                  /* 0, or p is cut every `cell` and the partial chains are added in neighbouring pairs */
-    clgrad_matmul_second second;   /* no cells then */
+    clgrad_matmul_second second;   /* the same cells: none beyond a shorter k */
     /* Epilogue, from the plan's generator. Names visible to it: ulong z, i, j (batch, row, first column of the lanes), struct
      * `epilogue` e (fields as epilogue_params declares), its buffers. Statements must be valid exactly for the lane count:
      * text for `width` lanes (epilogue_v: acc is floatW/doubleW) and for one lane (epilogue_s: acc is float/double). They store

@@ -182,6 +182,7 @@ typedef struct meeting {
     clgrad_dtype dtype;
     clgrad_plan_options options;
     bool apart; /* they cannot share a launch */
+    int64_t cell;
 } meeting;
 
 static const meeting meetings[] = {
@@ -196,6 +197,9 @@ static const meeting meetings[] = {
     { "narrow columns", 100, 40, 12, 5, 0, false, false, CLGRAD_F32, { 0 }, false },
     { "padded columns", 64, 10, 30, 7, 0, false, false, CLGRAD_F32, { 0 }, false },
     { "padded columns, transposed", 64, 10, 30, 70, 2, false, true, CLGRAD_F32, { 0 }, false },
+    { "cells", 30, 40, 600, 600, 0, true, false, CLGRAD_F32, { 0 }, false, 256 },
+    { "cells of the first", 16, 33, 1000, 100, 0, false, true, CLGRAD_F32, { 0 }, false, 256 },
+    { "cells of the second", 20, 12, 256, 257, 0, false, false, CLGRAD_F32, { 0 }, false, 256 },
     { "few columns", 50, 2, 12, 5, 0, false, true, CLGRAD_F32, { 0 }, false },
     { "one row", 1, 200, 31, 31, 0, false, false, CLGRAD_F32, { 0 }, false },
     { "one element", 1, 1, 31, 2, 0, false, false, CLGRAD_F32, { 0 }, false },
@@ -213,7 +217,8 @@ static clgrad_node product(plan_case *c, const meeting *p, int64_t k)
     const int64_t a[] = { p->batch, p->ta ? k : p->m, p->ta ? p->m : k }, b[] = { p->batch, p->tb ? p->n : k, p->tb ? k : p->n };
     const int32_t first = p->batch == 0, rank = 3 - first;
     const clgrad_node x = plan_case_input(c, p->dtype, clgrad_shape_make(rank, a + first), -1, 1);
-    return clgrad_matmul(c->g, x, plan_case_input(c, p->dtype, clgrad_shape_make(rank, b + first), -1, 1), p->ta, p->tb);
+    const clgrad_node y = plan_case_input(c, p->dtype, clgrad_shape_make(rank, b + first), -1, 1);
+    return clgrad_matmul_cell(c->g, x, y, p->ta, p->tb, p->cell);
 }
 
 static size_t count_launches(const plan_case *c, const clgrad_plan_options *options)
