@@ -123,6 +123,7 @@ static int write_results(const bench_options *o, const json_t *file)
         fprintf(stderr, "clgrad: cannot write %s\n", o->html);
         return EXIT_RUN_FAILED;
     }
+    if (o->html) printf("%spage: %s\n", o->json ? "" : "\n", o->html);
     return verdict(file);
 }
 
