@@ -44,6 +44,7 @@ int command_info(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_tune(int argc, char **argv);
 
 typedef struct device_choice {
     const char *selector; /* NULL: CLGRAD_DEVICE or auto */

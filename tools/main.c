@@ -16,6 +16,7 @@ static const struct {
     { "explain", command_explain, "what a model's kernels do, move and take; drawn as a graph" },
     { "devices", command_devices, "list OpenCL devices, what works on them, and which one is chosen" },
     { "bench", command_bench, "measure a device: its roofs, and work as shares of them; compare result files" },
+    { "tune", command_tune, "measure ways to compute products and keep the best for later runs" },
     { "check", command_check, "check a device: every operation against the reference, derivatives, determinism" },
 };
 
@@ -28,8 +29,8 @@ static void print_usage(FILE *out)
     fputs("\nclgrad COMMAND --help lists a command's options; clgrad --version prints the version.\n"
           "Results go to stdout; progress and messages to stderr.\n"
           "exit codes: 0 done, 1 the run failed, 2 usage, 3 no usable device, 4 a numerical check failed,\n            5 slower than allowed\n"
-          "environment: CLGRAD_DEVICE (default device), CLGRAD_KERNEL_PATH, CLGRAD_CACHE=0, CLGRAD_DUMP_KERNELS=DIR,\n"
-          "             CLGRAD_VERBOSE=0..2 (log to stderr)\n", out);
+          "environment: CLGRAD_DEVICE (default device), CLGRAD_KERNEL_PATH, CLGRAD_CACHE=0, CLGRAD_TUNING=FILE (or 0),\n"
+          "             CLGRAD_DUMP_KERNELS=DIR, CLGRAD_VERBOSE=0..2 (log to stderr)\n", out);
 }
 
 static int unknown_command(const char *name)

@@ -108,6 +108,8 @@ const char *clgrad_device_tuned(const clgrad_device *dev, const char *key, const
 /* Keep a value in the user's file and for plans to come; NULL: forget it; key NULL: forget all of this device. E_FILE, E_MEMORY: nothing
  * changed. */
 clgrad_status clgrad_device_tune(clgrad_device *dev, const char *key, const char *value);
+/* Forget all of this device; a file that is refused is removed. */
+clgrad_status clgrad_device_forget_tuning(clgrad_device *dev);
 /* Rows of the user's file for this device, in its order; NULL behind the last. */
 const char *clgrad_device_tuned_row(const clgrad_device *dev, size_t i, const char **key);
 

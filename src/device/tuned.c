@@ -14,6 +14,19 @@ clgrad_status clgrad_device_tune(clgrad_device *dev, const char *key, const char
     return clgrad_tuning_put(&dev->tuning, &(clgrad_tuning_row){ section, key, value });
 }
 
+clgrad_status clgrad_device_forget_tuning(clgrad_device *dev)
+{
+    clgrad_tuning there;
+    clgrad_kept_error kept;
+    clgrad_error_keep(dev->ctx, &kept);
+    const clgrad_status status = clgrad_tuning_read(dev->ctx, &there);
+    clgrad_tuning_close(&there);
+    if (status != CLGRAD_E_FILE || dev->tuning.off) return status == CLGRAD_OK ? clgrad_device_tune(dev, NULL, NULL) : status;
+    clgrad_error_put_back(dev->ctx, &kept);
+    clgrad_tuning_close(&dev->tuning);
+    return clgrad_tuning_remove(dev->ctx);
+}
+
 const char *clgrad_device_tuned_row(const clgrad_device *dev, size_t i, const char **key)
 {
     char section[CLGRAD_TUNING_SECTION];

@@ -165,6 +165,8 @@ static clgrad_status set_metadata(save *s, const char *digest)
         { "arithmetic", clgrad_arithmetic_text(s->what->dev) }, { "digest", digest },
     };
     for (size_t i = 0; i < CLGRAD_COUNT(texts); i++) CLGRAD_TRY(clgrad_safetensors_writer_set(s->writer, texts[i][0], texts[i][1]));
+    const char *const choices = clgrad_device_choices(s->what->dev);
+    if (*choices) CLGRAD_TRY(clgrad_safetensors_writer_set(s->writer, "choices", choices));
     CLGRAD_TRY(set_json(s, "config", clgrad_config_json(s->what->config)));
     CLGRAD_TRY(set_json(s, "progress", progress_json(s->what)));
     return set_lists(s);

@@ -201,6 +201,15 @@ static void compare_arithmetic(const clgrad_trainer *t, const clgrad_model_file 
                         "those of an uninterrupted run", file->path, before, t->result->arithmetic);
 }
 
+/* Stored choices that change bits, known once the plans are made. */
+static void compare_choices(const clgrad_trainer *t, const clgrad_model_file *file)
+{
+    const char *before = clgrad_safetensors_metadata(file->file, "choices"), *now = clgrad_device_choices(t->dev);
+    if (strcmp(before ? before : "", now) != 0)
+        clgrad_log_line(t->ctx, CLGRAD_LOG_WARNING, "train", "%s was trained with other stored choices (%s; here: %s): the bits will not be "
+                        "those of an uninterrupted run", file->path, before ? before : "none", *now ? now : "none");
+}
+
 /* A place that cannot be written shall show before the work, not after it. */
 static clgrad_status check_place(const clgrad_trainer *t)
 {
@@ -224,6 +233,7 @@ static clgrad_status resume_from(clgrad_trainer *t, const char *path)
     compare_arithmetic(t, &file);
     clgrad_status st = load_data(t, &file);
     if (st == CLGRAD_OK) st = create(t);
+    if (st == CLGRAD_OK) compare_choices(t, &file);
     if (st == CLGRAD_OK)
         st = clgrad_checkpoint_load(&file, t->config, t->opt, &t->task, &t->state, t->best, &t->has_best);
     clgrad_model_file_release(&file);

@@ -3,3 +3,4 @@
 #include <check.h>
 
 Suite *bench_suite(void);
+Suite *tune_suite(void);

@@ -89,4 +89,4 @@ static Suite *measure_suite(void)
     return suite;
 }
 
-const test_suite test_suites[] = { { measure_suite }, { digest_suite }, { bench_suite }, { NULL } };
+const test_suite test_suites[] = { { measure_suite }, { digest_suite }, { bench_suite }, { tune_suite }, { NULL } };

@@ -3,6 +3,7 @@
 #include "support/suite.h"
 
 Suite *matmul_suite(void);
+Suite *plan_choice_suite(void);
 Suite *plan_cost_suite(void);
 Suite *plan_fusion_suite(void);
 Suite *plan_memory_suite(void);
