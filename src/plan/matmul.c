@@ -256,7 +256,7 @@ static void take_tile(const clgrad_matmul_desc *d, const clgrad_matmul_choice *c
 
 static void take_packing(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, form *f)
 {
-    const bool fits = choice->pack == IN_PLACE ? d->b_col == 1 : choice->pack == COPIED ? d->b_col == 1 && d->k > 1
+    const bool fits = choice->pack == IN_PLACE ? d->b_col == 1 && !f->pad : choice->pack == COPIED ? d->b_col == 1 && d->k > 1
                     : choice->pack == TRANSPOSED ? d->b_row == 1 && f->lanes > 1 : choice->pack == GATHERED && d->b_col != 1;
     if (fits && f->chosen && !d->shares && d->n > 1) f->pack = (packing)choice->pack;
 }

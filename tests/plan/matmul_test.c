@@ -345,6 +345,13 @@ START_TEST(types_endings_batches_cells)
 }
 END_TEST
 
+/* A choice of b in place, made for another size of the bucket, cannot hold where columns are fewer than lanes. */
+START_TEST(chosen_packing_of_few_columns)
+{
+    if (test_device()) check_problem((problem){ 40, 10, 30, "nn", .options = { .matmul_choice = "cpu rows=8 columns=1 pack=0" } });
+}
+END_TEST
+
 /* The same bits, whatever the tile and the vector width. */
 START_TEST(forced_tiles_and_widths)
 {
@@ -523,6 +530,7 @@ Suite *matmul_suite(void)
     tcase_set_timeout(tests, 240);
     tcase_add_loop_test(tests, odd_sizes_in_every_layout, 0, CLGRAD_COUNT(variants));
     tcase_add_loop_test(tests, types_endings_batches_cells, 0, CLGRAD_COUNT(variants));
+    tcase_add_test(tests, chosen_packing_of_few_columns);
     tcase_add_test(tests, forced_tiles_and_widths);
     tcase_add_test(tests, negative_controls);
     tcase_add_test(tests, clblast_within_its_bound);
