@@ -129,11 +129,14 @@ static void put_roof(json_t *result, const clgrad_roof_result *r, clgrad_roof_ki
     const bench_figure opencl = { r->best, r->processor };
     const bool compute = kind == CLGRAD_ROOF_FMA_F32 || kind == CLGRAD_ROOF_FMA_F64;
     json_object_set_new(result, "rate", json_real(r->best));
+    json_object_set_new(result, "rate_processor", r->processor > 0 ? json_real(r->processor) : json_null());
     json_object_set_new(result, "rate_unit", json_string(unit_of(kind)));
     json_object_set_new(result, "form", json_string(r->form));
     json_object_set_new(result, "working_set", json_integer((json_int_t)r->working_set));
     json_object_set_new(result, "rounds", bench_rounds_json(r));
     json_object_set_new(result, "intrinsics", intrinsics->rate > 0 ? json_real(intrinsics->rate) : json_null());
+    json_object_set_new(result, "intrinsics_processor",
+                        intrinsics->processor > 0 ? json_real(intrinsics->processor) : json_null());
     if (part_of(&opencl, intrinsics) < behind)
         json_object_set_new(result, "reason",
                             json_string(compute ? "more than 5% below the intrinsics, whose figure is the roof"

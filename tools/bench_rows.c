@@ -169,9 +169,12 @@ static clgrad_timing_options how_long(const bench_options *o)
     return t;
 }
 
+/* Of long runs, since what makes short ones slow does not grow with them. */
 static void remember_rate(bench_run *run, const bench_case *c, double seconds)
 {
-    if (c->roof >= CLGRAD_ROOF_FMA_F32) run->flop_seconds = fmax(run->flop_seconds, seconds / c->flops);
+    const double long_flops = 1e9;
+    if (c->roof >= CLGRAD_ROOF_FMA_F32 && c->flops >= long_flops)
+        run->flop_seconds = fmax(run->flop_seconds, seconds / c->flops);
 }
 
 static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
