@@ -52,7 +52,8 @@ static const char style[] =
     ".low{stroke:var(--soft);fill:none;stroke-dasharray:5 4}\n"
     "svg .dot{fill:var(--mark)}svg .dot text,svg .in{fill:var(--page);font-weight:600}svg .bar{fill:var(--fill)}svg "
     ".mid{fill:var(--mark)}\n"
-    "svg .whisker{stroke:var(--ink);stroke-width:1.4}svg .limit{stroke:var(--bad);stroke-dasharray:3 3}\n";
+    "svg .whisker{stroke:var(--ink);stroke-width:1.4}svg .ring{fill:var(--page);stroke:var(--mark);stroke-width:1.6}svg "
+    ".limit{stroke:var(--bad);stroke-dasharray:3 3}\n";
 
 /* --- the roofline --- */
 
@@ -202,9 +203,11 @@ static void put_roofline(FILE *out, const json_t *results)
 
 /* --- bars --- */
 
+/* The picture of the bars: where they begin, how long FULL per cent are. */
+enum { LEFT = 350, WIDTH = 540, FULL = 110 };
+
 static void put_bar(FILE *out, const json_t *row, size_t number, double y)
 {
-    enum { LEFT = 330, WIDTH = 560, FULL = 110 };
     const double share = number_of(row, "roof_pct"), median = number_of(row, "median_ns");
     fprintf(out, "<text text-anchor='end' x='%d' y='%.1f'><title>", LEFT - 10, y + 14);
     put_text(out, text_of(row, "what"));
@@ -217,6 +220,7 @@ static void put_bar(FILE *out, const json_t *row, size_t number, double y)
         fputs("</text>\n", out);
         return;
     }
+    const double processor = number_of(row, "processor_pct"); /* NAN, which fmax passes over, where it is not known */
     const double unit = (double)WIDTH / FULL, at = fmin(share, FULL);
     const double best = fmin(share * median / number_of(row, "min_ns"), FULL),
                  slow = fmin(share * median / number_of(row, "p90_ns"), FULL);
@@ -226,7 +230,10 @@ static void put_bar(FILE *out, const json_t *row, size_t number, double y)
             LEFT, y + 1, at * unit, LEFT + at * unit - 1.5, y + 1);
     fprintf(out, "<path class='whisker' fill='none' d='M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8'/>", LEFT + slow * unit, y + 9,
             LEFT + best * unit, LEFT + slow * unit, y + 5, LEFT + best * unit, y + 5);
-    fprintf(out, "<text x='%.1f' y='%.1f'>%.1f%%</text>\n", LEFT + fmax(best, at) * unit + 8, y + 14, share);
+    if (processor > 0)
+        fprintf(out, "<circle class='ring' cx='%.1f' cy='%.1f' r='4'/>", LEFT + fmin(processor, FULL) * unit, y + 9);
+    fprintf(out, "<text x='%.1f' y='%.1f'>%.1f%%</text>\n", LEFT + fmin(fmax(fmax(best, at), processor), FULL) * unit + 8,
+            y + 14, share);
 }
 
 static void put_bars(FILE *out, const json_t *results)
@@ -237,8 +244,8 @@ static void put_bars(FILE *out, const json_t *results)
     if (!rows) return;
     fprintf(out,
             "<h2>Share of each row's own roof</h2>\n<p class='soft'>The mark is the median, the whisker reaches from the 90th "
-            "percentile of the times to the best sample; the dashed "
-            "line is the roof.</p>\n<div class='wide'><svg viewBox='0 0 1000 %zu' role='img' aria-label='shares'>\n",
+            "percentile of the times to the best sample, the ring is the share by processor time; the dashed line is the "
+            "roof.</p>\n<div class='wide'><svg viewBox='0 0 1000 %zu' role='img' aria-label='shares'>\n",
             22 * rows + 24);
     json_array_foreach(results, i, row)
     {
@@ -246,10 +253,11 @@ static void put_bars(FILE *out, const json_t *results)
         put_bar(out, row, number + 1, 22.0 * (double)number);
         number++;
     }
+    const double limit = LEFT + 100.0 * WIDTH / FULL;
     fprintf(out,
-            "<line class='limit' x1='839.1' x2='839.1' y1='0' y2='%zu'/><text class='soft' text-anchor='middle' x='839' "
+            "<line class='limit' x1='%.1f' x2='%.1f' y1='0' y2='%zu'/><text class='soft' text-anchor='middle' x='%.1f' "
             "y='%zu'>100%%</text>\n</svg></div>\n",
-            22 * rows, 22 * rows + 16);
+            limit, limit, 22 * rows, limit, 22 * rows + 16);
 }
 
 /* --- tables --- */
