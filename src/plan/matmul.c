@@ -1,80 +1,15 @@
 #include "plan/choice.h"
+#include "plan/matmul_form.h"
 
 #include <math.h>
 #include <stdio.h>
 
-/* Three steps: describe (normalise), decide (form), write (preamble and parameters). A form holds everything the program text
- * depends on; sizes, strides and offsets go into params alone. */
+/* Three steps: describe (normalise), decide (form), write (matmul_write.c). */
 
-enum { MAX_AXES = 6, PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128,
-       REUSED_BYTES = 4 << 20 };
-typedef enum packing { IN_PLACE, COPIED, TRANSPOSED, GATHERED } packing; /* MM_PACK of matmul_cpu.cl */
-
-typedef struct form {
-    bool gpu, swap, pair;
-    bool pad; /* fewer columns than lanes: b is packed into whole vectors */
-    bool f64;
-    bool hints; /* may ask for lines early */
-    packing pack;
-    int64_t lanes, vectors, rows, columns; /* columns: of a register tile, lanes * vectors for the CPU form */
-    int64_t depth, tiles, cell, levels;
-    int64_t items_i, items_j; /* GPU form: work-items of a group */
-    int64_t groups;           /* CPU form: of each compute unit; 0: by the work there is */
-    bool chosen;              /* by the tuning store */
-} form;
-
-/* The twin of mm_params below; rest: extents, strides of a, strides of b, then what the second product has of its own. */
-typedef struct params {
-    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;
-    int64_t rest[5 * MAX_AXES + 7];
-} params;
-_Static_assert(sizeof(params) <= sizeof((clgrad_matmul_launch *)NULL)->params, "params fit the launch");
-
-static const char params_text[] =
-    "typedef struct {\n"
-    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;\n"
-    "#if MM_RANK\n"
-    "    long dims[MM_RANK], a_batch[MM_RANK], b_batch[MM_RANK];\n"
-    "#endif\n"
-    "#if MM_PAIR\n"
-    "    long k2, a2_row, a2_col, a2_offset, b2_row, b2_col, b2_offset;\n"
-    "#if MM_RANK\n"
-    "    long a2_batch[MM_RANK], b2_batch[MM_RANK];\n"
-    "#endif\n"
-    "#endif\n"
-    "} mm_params;\n"
-    "#if MM_RANK\n"
-    "static long mm_start(long at, const long *dims, const long *strides, long z)\n"
-    "{\n"
-    "    for (int d = MM_RANK - 1; d >= 0; d--) {\n"
-    "        const long above = z / dims[d];\n"
-    "        at += (z - above * dims[d]) * strides[d];\n"
-    "        z = above;\n"
-    "    }\n"
-    "    return at;\n"
-    "}\n"
-    "#define mm_a_start(mm, z) mm_start((mm)->a_offset, (mm)->dims, (mm)->a_batch, z)\n"
-    "#define mm_b_start(mm, z) mm_start((mm)->b_offset, (mm)->dims, (mm)->b_batch, z)\n"
-    "#else\n"
-    "#define mm_a_start(mm, z) (mm)->a_offset\n"
-    "#define mm_b_start(mm, z) (mm)->b_offset\n"
-    "#endif\n"
-    "#if MM_PAIR\n"
-    "static inline mm_params mm_second(const mm_params *mm)\n"
-    "{\n"
-    "    mm_params other = *mm;\n"
-    "    other.k = mm->k2, other.a_row = mm->a2_row, other.a_col = mm->a2_col, other.a_offset = mm->a2_offset;\n"
-    "    other.b_row = mm->b2_row, other.b_col = mm->b2_col, other.b_offset = mm->b2_offset;\n"
-    "#if MM_RANK\n"
-    "    for (int d = 0; d < MM_RANK; d++) other.a_batch[d] = mm->a2_batch[d], other.b_batch[d] = mm->b2_batch[d];\n"
-    "#endif\n"
-    "    return other;\n"
-    "}\n"
-    "#endif\n";
+enum { PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128 };
 
 static int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* Largest power of two <= value; 1 for less. */
 static int64_t power_below(int64_t value)
@@ -132,15 +67,6 @@ static void join_axes(clgrad_matmul_desc *d)
     d->num_batch = kept;
 }
 
-static int64_t count_batches(const clgrad_matmul_desc *d)
-{
-    int64_t count = 1;
-    for (int32_t x = 0; x < d->num_batch; x++) count *= d->batch_dims[x];
-    return count;
-}
-
-static int64_t all_steps(const clgrad_matmul_desc *d) { return d->k + (d->second.there ? d->second.k : 0); }
-
 static clgrad_status check(clgrad_device *dev, const clgrad_matmul_desc *d)
 {
     clgrad_context *ctx = clgrad_device_get_context(dev);
@@ -152,8 +78,8 @@ static clgrad_status check(clgrad_device *dev, const clgrad_matmul_desc *d)
                            clgrad_dtype_name(d->b_dtype));
     if (d->a_dtype == CLGRAD_F64 && !clgrad_device_get_info(dev)->fp64)
         return clgrad_fail(ctx, CLGRAD_E_UNSUPPORTED, "matmul: the device has no f64");
-    if (d->m < 1 || d->n < 1 || d->k < 0 || d->cell < 0 || d->num_batch < 0 || d->num_batch > MAX_AXES || count_batches(d) < 1)
-        return clgrad_fail(ctx, CLGRAD_E_ARG, "matmul: an empty product, a negative size or more than %d batch axes", MAX_AXES);
+    if (d->m < 1 || d->n < 1 || d->k < 0 || d->cell < 0 || d->num_batch < 0 || d->num_batch > CLGRAD_MATMUL_AXES || clgrad_matmul_batches(d) < 1)
+        return clgrad_fail(ctx, CLGRAD_E_ARG, "matmul: an empty product, a negative size or more than %d batch axes", CLGRAD_MATMUL_AXES);
     return CLGRAD_OK;
 }
 
@@ -172,56 +98,56 @@ static int64_t choose_vectors(int64_t n, int64_t lanes, int64_t most)
     for (int64_t vectors = most; vectors > 1; vectors /= 2) {
         const int64_t whole = n / (vectors * lanes) * vectors, rest = n % (vectors * lanes);
         const int64_t computed = whole + (rest == 0 ? 0 : is_narrow(n, lanes, vectors) ? 1 : vectors);
-        if (whole > 0 && 4 * computed <= 5 * divide_up(n, lanes)) return vectors;
+        if (whole > 0 && 4 * computed <= 5 * clgrad_divide_up(n, lanes)) return vectors;
     }
     return 1;
 }
 
 /* Register tile of the CPU form. 32 registers (wide vectors) hold 8 x 2 or, where a's rows are neighbours and one pointer serves
  * them, 12 x 2 sums; 16 registers 6 x 2. Few rows: more vectors, since the chains must hide the latency of their sums. */
-static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, form *f)
+static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, clgrad_matmul_form *f)
 {
     const bool wide = lanes >= (f->f64 ? 8 : 16);
     f->pad = d->m >= 32 && d->n < lanes && d->n > power_below(d->n);
     f->lanes = min_i64(lanes, power_below(d->n)) * (f->pad ? 2 : 1);
     f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
     f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? 16 : d->a_row == 1 ? 12 : 8;
-    if (f->rows > 8 && 10 * divide_up(d->m, f->rows) * f->rows > 11 * divide_up(d->m, 8) * 8) f->rows = 8; /* less repeated */
+    if (f->rows > 8 && 10 * clgrad_divide_up(d->m, f->rows) * f->rows > 11 * clgrad_divide_up(d->m, 8) * 8) f->rows = 8; /* less repeated */
     if (d->m < 2 * f->rows) f->rows = power_below(min_i64(d->m, 8)); /* few forms: each costs a build */
 }
 
-static packing choose_packing(const clgrad_matmul_desc *d, const form *f)
+static clgrad_packing choose_packing(const clgrad_matmul_desc *d, const clgrad_matmul_form *f)
 {
-    if (d->n == 1) return IN_PLACE;
-    if (d->b_col != 1) return d->b_row == 1 && f->lanes > 1 ? TRANSPOSED : GATHERED;
-    const int64_t reuse = divide_up(d->shares ? d->share_rows : d->m, f->rows);
+    if (d->n == 1) return CLGRAD_PACK_IN_PLACE;
+    if (d->b_col != 1) return d->b_row == 1 && f->lanes > 1 ? CLGRAD_PACK_TRANSPOSED : CLGRAD_PACK_GATHERED;
+    const int64_t reuse = clgrad_divide_up(d->shares ? d->share_rows : d->m, f->rows);
     const bool conflicts = d->b_row * (int64_t)clgrad_dtype_bytes(d->b_dtype) % 1024 == 0; /* rows share few sets of the cache */
     const bool decodes = d->b_dtype == CLGRAD_F16 || d->b_dtype == CLGRAD_BF16;
-    if (f->pad) return COPIED;
-    return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? COPIED : IN_PLACE;
+    if (f->pad) return CLGRAD_PACK_COPIED;
+    return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? CLGRAD_PACK_COPIED : CLGRAD_PACK_IN_PLACE;
 }
 
 /* Of two products, each has a panel, which holds all of it. */
-static bool choose_pair(const clgrad_matmul_desc *d, size_t local_bytes, form *f)
+static bool choose_pair(const clgrad_matmul_desc *d, size_t local_bytes, clgrad_matmul_form *f)
 {
     const clgrad_matmul_desc other = clgrad_matmul_second_of(d);
-    const packing pack = choose_packing(&other, f);
+    const clgrad_packing pack = choose_packing(&other, f);
     const int64_t scalar = f->f64 ? 8 : 4, k = max_i64(d->k, other.k);
     if (pack > f->pack) f->pack = pack;
     f->pair = true;
     f->tiles = 1;
-    for (f->depth = 1; f->pack != IN_PLACE && (f->depth < 128 || f->depth < k);) f->depth *= 2;
+    for (f->depth = 1; f->pack != CLGRAD_PACK_IN_PLACE && (f->depth < 128 || f->depth < k);) f->depth *= 2;
     return f->depth * f->columns * scalar <= PANEL_BYTES &&
            (2 * f->depth + f->rows * f->levels) * f->columns * scalar <= (int64_t)local_bytes;
 }
 
 /* Depth of the packed panel, and the tiles whose state waits for the next panel. False: local memory is too small. */
-static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *f)
+static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, clgrad_matmul_form *f)
 {
     const int64_t scalar = f->f64 ? 8 : 4, tile_bytes = f->rows * f->columns * scalar * f->levels;
     const int64_t most = d->m <= f->rows ? SHORT_PANEL_BYTES : PANEL_BYTES;
     f->depth = f->tiles = 1;
-    if (f->pack == IN_PLACE) return tile_bytes <= (int64_t)local_bytes;
+    if (f->pack == CLGRAD_PACK_IN_PLACE) return tile_bytes <= (int64_t)local_bytes;
     const int64_t enough = d->k <= 128 ? 128 : d->k <= 512 ? 512 : INT64_MAX; /* few depths: each costs a build */
     f->depth = min_i64(power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar)), enough);
     if (f->cell) f->depth = max_i64(f->depth / f->cell, 1) * f->cell;
@@ -229,9 +155,9 @@ static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, form *
     return f->depth * f->columns * scalar + f->tiles * tile_bytes <= (int64_t)local_bytes;
 }
 
-static void choose_cells(const clgrad_matmul_desc *d, form *f)
+static void choose_cells(const clgrad_matmul_desc *d, clgrad_matmul_form *f)
 {
-    const int64_t k = d->second.there ? max_i64(d->k, d->second.k) : d->k, cells = d->cell ? divide_up(k, d->cell) : 1;
+    const int64_t k = d->second.there ? max_i64(d->k, d->second.k) : d->k, cells = d->cell ? clgrad_divide_up(k, d->cell) : 1;
     f->cell = cells > 1 ? d->cell : 0;
     f->levels = 1;
     if (cells > 1)
@@ -245,7 +171,7 @@ static bool takes_hints(const clgrad_device_info *info)
 }
 
 /* A chosen tile where it fits the product; a share has the columns of the rules, and rows that it is a multiple of. */
-static void take_tile(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, form *f)
+static void take_tile(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, clgrad_matmul_form *f)
 {
     const bool fits = choice->rows <= 16 && choice->columns <= 8 && choice->rows <= d->m && choice->columns * f->lanes <= max_i64(d->n, f->lanes);
     if (!fits || (d->shares && (choice->columns != f->vectors || d->share_rows % choice->rows != 0))) return;
@@ -254,15 +180,19 @@ static void take_tile(const clgrad_matmul_desc *d, const clgrad_matmul_choice *c
     if (!d->shares) f->groups = choice->groups;
 }
 
-static void take_packing(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, form *f)
+static void take_packing(const clgrad_matmul_desc *d, const clgrad_matmul_choice *choice, clgrad_matmul_form *f)
 {
-    const bool fits = choice->pack == IN_PLACE ? d->b_col == 1 && !f->pad : choice->pack == COPIED ? d->b_col == 1 && d->k > 1
-                    : choice->pack == TRANSPOSED ? d->b_row == 1 && f->lanes > 1 : choice->pack == GATHERED && d->b_col != 1;
-    if (fits && f->chosen && !d->shares && d->n > 1) f->pack = (packing)choice->pack;
+    const bool fits = choice->pack == CLGRAD_PACK_IN_PLACE ? d->b_col == 1 && !f->pad : choice->pack == CLGRAD_PACK_COPIED ? d->b_col == 1 && d->k > 1
+                    : choice->pack == CLGRAD_PACK_TRANSPOSED ? d->b_row == 1 && f->lanes > 1 : choice->pack == CLGRAD_PACK_GATHERED && d->b_col != 1;
+    if (fits && f->chosen && !d->shares && d->n > 1) f->pack = (clgrad_packing)choice->pack;
 }
 
+/* llvmpipe leaves every loop of a work-item once they have made 65,535 turns in all, and says nothing. There the CPU form gives each
+ * group one tile, and a chain that is still too long is refused. */
+static bool loops_break_off(const clgrad_device_info *info) { return strstr(info->quirks, "short-loops") != NULL; }
+
 static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options,
-                       const clgrad_matmul_choice *choice, form *f)
+                       const clgrad_matmul_choice *choice, clgrad_matmul_form *f)
 {
     int64_t lanes = f->f64 ? info->double_width : info->float_width;
     lanes = power_below(min_i64(options->width ? options->width : lanes, 16));
@@ -273,16 +203,18 @@ static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, co
     if (options->tile_n) f->vectors = max_i64(1, min_i64(options->tile_n, d->n) / f->lanes);
     if (choice->form == CLGRAD_VARIANT_CPU) take_tile(d, choice, f);
     f->columns = f->lanes * f->vectors;
+    f->narrow = is_narrow(d->n, f->lanes, f->vectors);
     choose_cells(d, f);
     f->pack = choose_packing(d, f);
     take_packing(d, choice, f);
     f->hints = takes_hints(info);
+    f->short_loops = loops_break_off(info);
     return d->second.there ? choose_pair(d, info->local_bytes, f) : choose_depth(d, info->local_bytes, f);
 }
 
 /* 16 x 16 work-items of 4 x 4 sums where the product and the device are large enough; a line of work-items for a vector. */
 static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_plan_options *options,
-                       const clgrad_matmul_choice *choice, form *f)
+                       const clgrad_matmul_choice *choice, clgrad_matmul_form *f)
 {
     const bool large = d->m >= 64 && d->n >= 64 && info->max_work_group >= 256;
     const int64_t side = large ? 16 : info->max_work_group >= 64 ? 8 : info->max_work_group >= 16 ? 4 : 1;
@@ -301,14 +233,10 @@ static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
     return f->rows * f->columns <= 256 && (size_t)(f->items_i * f->items_j) <= info->max_work_group && f->depth * line * scalar <= (int64_t)info->local_bytes;
 }
 
-/* llvmpipe leaves every loop of a work-item once they have made 65,535 turns in all, and says nothing. There the CPU form gives each
- * group one tile, and a chain that is still too long is refused. */
-static bool loops_break_off(const clgrad_device_info *info) { return strstr(info->quirks, "short-loops") != NULL; }
-
-static int64_t most_turns(const clgrad_matmul_desc *d, const form *f)
+static int64_t most_turns(const clgrad_matmul_desc *d, const clgrad_matmul_form *f)
 {
     const int64_t tile = f->rows * f->columns;
-    return f->gpu ? divide_up(d->k, f->depth) * (2 * f->depth + f->rows + f->columns) + tile : all_steps(d) * (f->columns + 1) + 2 * tile;
+    return f->gpu ? clgrad_divide_up(d->k, f->depth) * (2 * f->depth + f->rows + f->columns) + tile : clgrad_matmul_steps(d) * (f->columns + 1) + 2 * tile;
 }
 
 /* A CPU device that prefers scalars vectorises over work-items itself, as llvmpipe does: the GPU form suits it. */
@@ -319,17 +247,17 @@ static bool is_cpu_form(const clgrad_device_info *info, const clgrad_plan_option
 }
 
 static bool take_form(clgrad_matmul_desc *desc, const clgrad_device_info *info, const clgrad_plan_options *options,
-                      const clgrad_matmul_choice *choice, form *f)
+                      const clgrad_matmul_choice *choice, clgrad_matmul_form *f)
 {
     clgrad_matmul_desc d = *desc;
-    *f = (form){ .f64 = d.a_dtype == CLGRAD_F64 };
+    *f = (clgrad_matmul_form){ .f64 = d.a_dtype == CLGRAD_F64 };
     f->gpu = choice->form == CLGRAD_VARIANT_GPU || (choice->form != CLGRAD_VARIANT_CPU && !is_cpu_form(info, options));
     const bool fits = f->gpu ? decide_gpu(&d, info, options, choice, f) : decide_cpu(&d, info, options, choice, f);
     if (fits || !f->chosen) *desc = d;
     return fits;
 }
 
-static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, form *f)
+static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clgrad_plan_options *options, clgrad_matmul_form *f)
 {
     const clgrad_device_info *info = clgrad_device_get_info(dev);
     clgrad_context *ctx = clgrad_device_get_context(dev);
@@ -347,206 +275,6 @@ static clgrad_status decide(clgrad_device *dev, clgrad_matmul_desc *d, const clg
                        (long long)f->rows, (long long)f->columns, (long long)f->cell, (unsigned long long)info->local_bytes);
 }
 
-/* --- divide ------------------------------------------------------------------------------------------------------------ */
-
-/* One group below about 10 us of work: waking a second thread costs more. Else a few groups a compute unit, for balance. */
-static int64_t count_groups(const clgrad_matmul_desc *d, uint32_t compute_units)
-{
-    const double m = (double)d->m, n = (double)d->n, k = (double)max_i64(all_steps(d), 1), batches = (double)count_batches(d);
-    const double flops = 2 * m * n * k * batches, bytes = 4 * (m * k + k * n + m * n) * batches;
-    const double us = flops / 200e3 + bytes / 50e3;
-    return us < 10.0 ? 1 : (int64_t)compute_units * 8;
-}
-
-/* Shares of the tiles along one axis: at most `parts` groups, each a whole number of tiles. */
-static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
-{
-    const int64_t tiles = divide_up(extent, tile), each = divide_up(tiles, min_i64(*parts, tiles));
-    *parts = divide_up(*parts, divide_up(tiles, each));
-    return each * tile;
-}
-
-/* Vectors of local memory: the packed panels, and tiles whose state waits for the next one. */
-static int64_t scratch_vectors(const form *f)
-{
-    return (f->pack == IN_PLACE ? 0 : f->depth * f->vectors * (f->pair ? 2 : 1)) + f->tiles * f->levels * f->rows * f->vectors;
-}
-
-static void name_vector(const form *f, char *name, size_t bytes)
-{
-    const char *const scalar = f->f64 ? "double" : "float";
-    if (f->lanes > 1) snprintf(name, bytes, "%s%d", scalar, (int)f->lanes);
-    else snprintf(name, bytes, "%s", scalar);
-}
-
-/* A packed panel serves all rows of a group: columns are divided first, and rows where they are so many that a would come from
- * main memory again for every panel. */
-static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, params *p,
-                       clgrad_matmul_launch *out)
-{
-    int64_t parts = f->groups ? f->groups * (int64_t)info->compute_units : count_groups(d, info->compute_units);
-    p->batches = share(p->num_batches, 1, &parts);
-    if (d->shares) {
-        p->rows = d->share_rows, p->columns = d->n, p->batches = p->num_batches;
-    } else if (f->pack == IN_PLACE) {
-        p->rows = share(d->m, f->rows, &parts);
-        p->columns = share(d->n, f->columns, &parts);
-    } else {
-        const int64_t near = REUSED_BYTES / (max_i64(all_steps(d), 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
-        int64_t chunks = divide_up(d->m, min_i64(max_i64(near, 256), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
-        p->rows = share(d->m, f->rows, &chunks);
-        parts = divide_up(parts, divide_up(d->m, p->rows));
-        p->columns = share(d->n, f->columns, &parts);
-        const int64_t groups = divide_up(d->n, p->columns) * divide_up(d->m, p->rows) * divide_up(p->num_batches, p->batches);
-        if (groups < 2 * (int64_t)info->compute_units) p->rows = min_i64(p->rows, max_i64(share(p->rows, f->rows, &parts), 8 * f->rows));
-    }
-    if (loops_break_off(info)) p->rows = f->rows, p->columns = f->columns, p->batches = 1;
-    p->row_items = d->shares ? d->shares : divide_up(d->m, p->rows);
-    out->dims = 3;
-    out->global[0] = (size_t)divide_up(d->n, p->columns); /* groups that read the same rows run near each other */
-    out->global[1] = (size_t)p->row_items;
-    out->global[2] = (size_t)divide_up(p->num_batches, p->batches);
-    out->local[0] = out->local[1] = out->local[2] = 1;
-    name_vector(f, out->vector, sizeof out->vector);
-    out->local_bytes = (size_t)(scratch_vectors(f) * f->lanes) * (f->f64 ? 8 : 4);
-}
-
-static void divide_gpu(const clgrad_matmul_desc *d, const form *f, params *p, clgrad_matmul_launch *out)
-{
-    out->dims = 3;
-    out->local[0] = (size_t)f->items_j, out->local[1] = (size_t)f->items_i, out->local[2] = 1;
-    out->global[0] = (size_t)divide_up(d->n, f->columns * f->items_j) * out->local[0];
-    out->global[1] = (size_t)divide_up(d->m, f->rows * f->items_i) * out->local[1];
-    out->global[2] = (size_t)min_i64(p->num_batches, 65535);
-}
-
-static int64_t *append_numbers(int64_t *to, const int64_t *numbers, size_t count)
-{
-    memcpy(to, numbers, count * sizeof *to);
-    return to + count;
-}
-
-static void fill_params(const clgrad_matmul_desc *d, const clgrad_device_info *info, const form *f, clgrad_matmul_launch *out)
-{
-    params p = { .m = d->m, .n = d->n, .k = d->k, .a_row = d->a_row, .a_col = d->a_col, .a_offset = d->a_offset, .b_row = d->b_row,
-                 .b_col = d->b_col, .b_offset = d->b_offset, .num_batches = count_batches(d) };
-    const size_t rank = (size_t)d->num_batch;
-    int64_t *rest = append_numbers(p.rest, d->batch_dims, rank);
-    rest = append_numbers(rest, d->a_batch, rank);
-    rest = append_numbers(rest, d->b_batch, rank);
-    if (d->second.there) {
-        const clgrad_matmul_second *t = &d->second;
-        rest = append_numbers(rest, (const int64_t[]){ t->k, t->a_row, t->a_col, t->a_offset, t->b_row, t->b_col, t->b_offset }, 7);
-        rest = append_numbers(rest, t->a_batch, rank);
-        rest = append_numbers(rest, t->b_batch, rank);
-    }
-    if (f->gpu) divide_gpu(d, f, &p, out);
-    else divide_cpu(d, info, f, &p, out);
-    out->params_bytes = (size_t)((char *)rest - (char *)&p);
-    memcpy(out->params, &p, out->params_bytes);
-}
-
-/* --- write ------------------------------------------------------------------------------------------------------------- */
-
-/* Statements as the body of a macro: every line but the last ends in a backslash. */
-static void write_macro(clgrad_text *text, const char *name, const char *body)
-{
-    clgrad_text_append(text, "#define %s ", name);
-    for (const char *end; (end = strchr(body, '\n')); body = end + 1)
-        clgrad_text_append(text, "%.*s \\\n", (int)(end - body), body);
-    clgrad_text_append(text, "%s\n", body);
-}
-
-/* MM_A_TYPE, MM_LOAD_A and MM_LOADV_A, or those of B: how an element and `lanes` of them are decoded. */
-static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int64_t lanes)
-{
-    char n[8] = "";
-    if (lanes > 1) snprintf(n, sizeof n, "%d", (int)lanes);
-    const char *const type = dtype == CLGRAD_F64 ? "double" : dtype == CLGRAD_F16 ? "half" : dtype == CLGRAD_BF16 ? "ushort" : "float";
-    clgrad_text_append(text, "#define MM_%c_TYPE %s\n", operand, type);
-    if (dtype == CLGRAD_F16)
-        clgrad_text_append(text, "#define MM_LOAD_%c(q) vload_half(0, q)\n#define MM_LOADV_%c(q) vload_half%s(0, q)\n", operand,
-                           operand, n);
-    else if (dtype == CLGRAD_BF16)
-        clgrad_text_append(text, "#define MM_LOAD_%c(q) as_float((uint)*(q) << 16)\n"
-                                 "#define MM_LOADV_%c(q) as_float%s(convert_uint%s(vload%s(0, q)) << 16)\n",
-                           operand, operand, n, n, lanes > 1 ? n : "1");
-    else
-        clgrad_text_append(text, "#define MM_LOAD_%c(q) (*(q))\n#define MM_LOADV_%c(q) vload%s(0, q)\n", operand, operand,
-                           lanes > 1 ? n : "1");
-    if (lanes == 1) clgrad_text_append(text, "#define vload1(i, q) (q)[i]\n");
-}
-
-/* Names of the template that several products of one text would share. */
-static const char *const part_names[] = { "mm_params", "mm_second", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
-                                          "mm_fold", "mm_advance", "mm_panel", "epilogue" };
-
-/* The function's head and first statements: a kernel, or a part that its kernel calls with a place in the numbers, the share to do
- * and local memory. */
-static void write_entry(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
-{
-    clgrad_text_append(text, "#define MM_SCRATCH %d\n", (int)scratch_vectors(f));
-    if (!d->function) {
-        clgrad_text_append(text, "#define MM_ENTRY kernel __attribute__((reqd_work_group_size(1, 1, 1))) \\\n"
-                                 "void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
-                                 "    const mm_params *mm = &params; \\\n"
-                                 "    local MM_VECTOR scratch[MM_SCRATCH]; \\\n"
-                                 "    const long item_j = get_group_id(0), item_i = get_group_id(1), item_z = get_group_id(2);\n");
-        return;
-    }
-    clgrad_text_append(text, "#define MM_ENTRY static void %s(global const long *p, const long item_j, const long item_i, \\\n"
-                             "    const long item_z, local MM_VECTOR *scratch, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
-                             "    const mm_params params = *(global const mm_params *)p, *mm = &params; \\\n"
-                             "    const epilogue e = *(global const epilogue *)(p + sizeof(mm_params) / sizeof(long));\n", d->function);
-    for (size_t i = 0; i < CLGRAD_COUNT(part_names); i++)
-        clgrad_text_append(text, "#define %s %s_%s\n", part_names[i], d->function, part_names[i]);
-}
-
-static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
-{
-    write_entry(text, d, f);
-    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
-                             "#define MM_SWAP %d\n#define MM_NARROW %d\n#define MM_PAD %d\n",
-                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, is_narrow(d->n, f->lanes, f->vectors), f->pad);
-    char vector[12];
-    name_vector(f, vector, sizeof vector);
-    clgrad_text_append(text, "#define MM_VECTOR %s\n", vector);
-    clgrad_text_append(text, "#define MM_A_ROW %s\n#define MM_A_COL %s\n", d->a_row == 1 ? "1" : "mm->a_row",
-                       d->a_col == 1 ? "1" : "mm->a_col");
-    if (f->lanes == d->width && f->lanes > 1 && !f->swap) {
-        write_macro(text, "MM_EPILOGUE_V", d->epilogue_v);
-        if (d->touches && f->hints) write_macro(text, "MM_TOUCHES", d->touches);
-    }
-}
-
-static void write_gpu(clgrad_text *text, const clgrad_matmul_desc *d, const form *f)
-{
-    clgrad_text_append(text, "#define MM_COLUMNS %d\n#define MM_ITEMS_I %d\n#define MM_ITEMS_J %d\n", (int)f->columns, (int)f->items_i,
-                       (int)f->items_j);
-    clgrad_text_append(text, "#define MM_A_ALONG_Q %d\n#define MM_B_ALONG_Q %d\n", d->a_col == 1, d->b_row == 1 && d->b_col != 1);
-}
-
-static clgrad_status write_preamble(clgrad_context *ctx, const clgrad_matmul_desc *d, const form *f, char **preamble)
-{
-    clgrad_text text = { .ctx = ctx };
-    clgrad_text_append(&text, "#define MM_SCALAR %s\n#define MM_ROWS %d\n#define MM_DEPTH %d\n#define MM_CELL %d\n#define MM_LEVELS %d\n"
-                              "#define MM_RANK %d\n#define MM_PAIR %d\n",
-                       f->f64 ? "double" : "float", (int)f->rows, (int)f->depth, (int)f->cell, (int)f->levels, (int)d->num_batch,
-                       f->pair);
-    write_codec(&text, 'A', d->a_dtype, f->lanes);
-    write_codec(&text, 'B', d->b_dtype, f->lanes);
-    (f->gpu ? write_gpu : write_cpu)(&text, d, f);
-    clgrad_text_append(&text, "%s%s\n%s\n", params_text, d->epilogue_params, d->helpers);
-    write_macro(&text, "MM_EPILOGUE_ARGS", d->epilogue_args);
-    write_macro(&text, "MM_EPILOGUE_S", d->epilogue_s);
-    if (text.failed) {
-        clgrad_text_release(&text);
-        return CLGRAD_E_MEMORY;
-    }
-    *preamble = text.data;
-    return CLGRAD_OK;
-}
-
 static const clgrad_plan_options no_options = { 0 };
 
 clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options,
@@ -554,18 +282,17 @@ clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc 
 {
     *out = (clgrad_matmul_launch){ 0 };
     clgrad_matmul_desc d = *desc;
-    form f;
+    clgrad_matmul_form f;
     CLGRAD_TRY(check(dev, &d));
     join_axes(&d);
     CLGRAD_TRY(decide(dev, &d, options ? options : &no_options, &f));
-    CLGRAD_TRY(write_preamble(clgrad_device_get_context(dev), &d, &f, &out->preamble));
-    fill_params(&d, clgrad_device_get_info(dev), &f, out);
+    CLGRAD_TRY(clgrad_matmul_write(dev, &d, &f, out));
     out->file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl";
     snprintf(out->variant, sizeof out->variant, "%s %dx%d%s", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns, f.chosen ? " tuned" : "");
     return CLGRAD_OK;
 }
 
-static bool describe_form(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, form *f)
+static bool describe_form(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options, clgrad_matmul_form *f)
 {
     clgrad_matmul_desc d = *desc;
     if (check(dev, &d) != CLGRAD_OK) return false;
@@ -575,7 +302,7 @@ static bool describe_form(clgrad_device *dev, const clgrad_matmul_desc *desc, co
 
 bool clgrad_matmul_is_cpu(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
 {
-    form f;
+    clgrad_matmul_form f;
     return describe_form(dev, desc, options, &f) && !f.gpu;
 }
 
@@ -583,15 +310,15 @@ double clgrad_matmul_share_cost(clgrad_device *dev, const clgrad_matmul_desc *de
 {
     const double copied_per_us = 8e3, transposed_per_us = 4e3;
     clgrad_matmul_desc d = *desc;
-    form whole, f;
+    clgrad_matmul_form whole, f;
     *multiple = 1;
     if (!describe_form(dev, &d, options, &whole)) return INFINITY;
     d.shares = 1, d.share_rows = 16;
     if (!describe_form(dev, &d, options, &f) || f.gpu || f.swap || f.tiles > 1) return INFINITY;
     *multiple = f.rows;
-    const packing pack = f.pack == IN_PLACE ? whole.pack : f.pack; /* where shares are too short for packing, doing without costs as much */
-    const double elements = (double)all_steps(&d) * (double)d.n;
-    return pack == IN_PLACE ? 0 : elements / (pack == COPIED ? copied_per_us : transposed_per_us);
+    const clgrad_packing pack = f.pack == CLGRAD_PACK_IN_PLACE ? whole.pack : f.pack; /* where shares are too short for packing, doing without costs as much */
+    const double elements = (double)clgrad_matmul_steps(&d) * (double)d.n;
+    return pack == CLGRAD_PACK_IN_PLACE ? 0 : elements / (pack == CLGRAD_PACK_COPIED ? copied_per_us : transposed_per_us);
 }
 
 bool clgrad_matmul_by_clblast(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
@@ -613,7 +340,7 @@ bool clgrad_matmul_can_pair(clgrad_device *dev, const clgrad_matmul_desc *desc, 
 {
     const clgrad_matmul_second *t = &desc->second;
     clgrad_matmul_desc d = *desc;
-    form f;
+    clgrad_matmul_form f;
     const bool alike = (d.a_row == 1) == (t->a_row == 1) && (d.a_col == 1) == (t->a_col == 1) && (d.b_row == 1) == (t->b_row == 1) &&
                        (d.b_col == 1) == (t->b_col == 1);
     if (!alike || !clgrad_matmul_pairs(dev, options) || check(dev, &d) != CLGRAD_OK) return false;
@@ -628,7 +355,7 @@ bool clgrad_matmul_can_pair(clgrad_device *dev, const clgrad_matmul_desc *desc, 
 uint32_t clgrad_matmul_width(clgrad_device *dev, const clgrad_matmul_desc *desc, const clgrad_plan_options *options)
 {
     clgrad_matmul_desc d = *desc;
-    form f;
+    clgrad_matmul_form f;
     if (check(dev, &d) != CLGRAD_OK) return 1;
     join_axes(&d);
     return decide(dev, &d, options ? options : &no_options, &f) == CLGRAD_OK && !f.gpu && !f.swap && !f.pad ? (uint32_t)f.lanes : 1;
