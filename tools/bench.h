@@ -148,8 +148,8 @@ clgrad_status bench_model(bench_case *c, clgrad_graph **model, clgrad_graph **lo
 json_t *bench_result(const char *id, const char *group, const char *what, const char *status, const char *reason);
 void bench_print_table(FILE *out, const json_t *file);
 void bench_print_markdown(FILE *out, const json_t *file);
-/* Geometric mean of the shares of all rows that count; NAN for none. */
-double bench_headline(const json_t *results, size_t *count);
+/* Geometric mean of a share ("roof_pct") over all rows that count and have it; NAN for none. */
+double bench_headline(const json_t *results, const char *share, size_t *count);
 bool bench_write_html(const char *path, const json_t *file);
 /* NULL after saying what is wrong with it. */
 json_t *bench_load(const char *path);

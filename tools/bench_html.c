@@ -385,7 +385,7 @@ static void put_run(FILE *out, const json_t *file, const json_t *run)
 {
     size_t count;
     const json_t *device = json_object_get(run, "device"), *results = json_object_get(run, "results");
-    const double mean = bench_headline(results, &count);
+    const double mean = bench_headline(results, "roof_pct", &count);
     fputs("<h1>", out);
     put_text(out, text_of(device, "device"));
     fputs("</h1>\n<p class='soft'>", out);

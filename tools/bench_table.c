@@ -138,7 +138,7 @@ static void print_heading(FILE *out, const json_t *file, const json_t *run)
             text_of(host, "system"), (int)json_integer_value(json_object_get(host, "cores")));
 }
 
-double bench_headline(const json_t *results, size_t *count)
+double bench_headline(const json_t *results, const char *share, size_t *count)
 {
     double sum = 0;
     size_t i;
@@ -146,7 +146,7 @@ double bench_headline(const json_t *results, size_t *count)
     *count = 0;
     json_array_foreach(results, i, row)
     {
-        const double percent = number_of(row, "roof_pct");
+        const double percent = number_of(row, share);
         if (is_ok(row) && percent > 0) sum += log(percent), ++*count;
     }
     return *count ? exp(sum / (double)*count) : NAN;
@@ -165,8 +165,10 @@ void bench_print_table(FILE *out, const json_t *file)
             fprintf(out, "\n%-47s %9s   %8s %15s %6s %6s %6s %-15s %8s\n", "row", "median", "MAD", "rate", "share", "best",
                     "cpu", "of its roof", "error");
         json_array_foreach(results, r, row) if (!is_roof(row)) print_row(out, row);
-        const double mean = bench_headline(results, &count);
-        if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows\n", mean, count);
+        const double processor = bench_headline(results, "processor_pct", &count),
+                     mean = bench_headline(results, "roof_pct", &count);
+        if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows", mean, count);
+        if (processor > 0) fprintf(out, " (%.1f%% by processor time)", processor);
         fputc('\n', out);
     }
 }
@@ -218,7 +220,7 @@ void bench_print_markdown(FILE *out, const json_t *file)
         print_markdown_roofs(out, results);
         if (count_rows(results)) fputs("| row | median ± MAD | rate | share of its roof | |\n|---|---|---|---|---|\n", out);
         json_array_foreach(results, r, row) if (!is_roof(row)) print_markdown_row(out, row);
-        const double mean = bench_headline(results, &count);
+        const double mean = bench_headline(results, "roof_pct", &count);
         if (count) fprintf(out, "\n**%.1f%%** of the device's own roofs (geometric mean of %zu rows)\n", mean, count);
     }
 }
