@@ -169,7 +169,7 @@ void bench_print_table(FILE *out, const json_t *file)
                      mean = bench_headline(results, "roof_pct", &count);
         if (count) fprintf(out, "\n%.1f%% of its own roofs, geometric mean of %zu rows", mean, count);
         if (processor > 0) fprintf(out, " (%.1f%% by processor time)", processor);
-        fputc('\n', out);
+        fputs(count ? "\n\n" : "\n", out);
     }
 }
 
