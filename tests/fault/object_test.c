@@ -2,6 +2,8 @@
  * positive status the same step on the same objects gives the bits of the undisturbed run; after a negative one fresh
  * objects do. */
 
+#define _GNU_SOURCE /* setenv */
+
 #include "fault/fault.h"
 
 #include "clgrad/train.h"
@@ -390,7 +392,7 @@ START_TEST(each_point_fails)
     fault_world world;
     objects want;
     /* Without the retry, refusing all that follows finds little that refusing one does not. */
-    const size_t stride = kind == FAULT_ALLOCATIONS && !getenv("CLGRAD_TEST_ALL") ? 7 : 1;
+    const size_t stride = test_is_long() || kind == FAULT_CALL ? 1 : (kind == FAULT_ALLOCATIONS ? 7 : 1) * (test_is_short() ? 5 : 1);
     size_t k = 1;
     open_warm(&world, p, &want);
     while (play(&world, p, kind, k, &want)) k += stride;
@@ -400,15 +402,81 @@ START_TEST(each_point_fails)
 }
 END_TEST
 
+/* --- the first use of a program --- */
+
+static clgrad_status compile_value(fault_world *world, objects *o)
+{
+    return clgrad_function_create(world->dev, o->f, NULL, &o->function);
+}
+
+enum { FIRST_FAILING = 2 }; /* step: graph and tensors are there */
+static const struct program first_use = { "first use", { build_small, upload, compile_value, call, await_event, read_first } };
+
+/* On a device that has no program yet. False once k is past the last event. */
+static bool play_first_use(fault_kind kind, size_t k, objects *o)
+{
+    const struct program *p = &first_use;
+    fault_world world;
+    char after[200];
+    clgrad_status status = CLGRAD_OK;
+    size_t i = 0;
+    fault_world_open(&world);
+    *o = (objects){ 0 };
+    for (; p->steps[i] && status == CLGRAD_OK; i++) {
+        if (i == FIRST_FAILING) fault_arm(&world, kind, k);
+        status = p->steps[i](&world, o);
+    }
+    const bool struck = fault_struck(&world, kind);
+    snprintf(after, sizeof after, "%s in step %zu, %s", fault_name(&world, kind), i - 1, clgrad_status_name(status));
+    if (status != CLGRAD_OK) fault_check(&world, kind, status);
+    fault_disarm(&world);
+    if (status > 0) finish(&world, p, o, i - 1, after);
+    release(o);
+    fault_world_close(&world);
+    if (status < 0) play_first_use(FAULT_NONE, 0, o);
+    return struck;
+}
+
+/* Programs come from the cache, or from the compiler where nothing may be stored. */
+START_TEST(each_point_of_a_first_use_fails)
+{
+    if (!fault_possible()) return;
+    const fault_kind kind = _i % FAULT_KIND_COUNT;
+    const bool stored = _i / FAULT_KIND_COUNT;
+    const size_t strides[FAULT_KIND_COUNT] = { [FAULT_ALLOCATION] = 3, [FAULT_ALLOCATIONS] = 13, [FAULT_CALL] = 1 };
+    const size_t stride = test_is_long() ? 1 : strides[kind] * (test_is_short() ? 5 : 1);
+    objects want, o;
+    size_t k = 1;
+    if (kind == FAULT_NONE) return;
+    if (!stored) setenv("CLGRAD_CACHE", "0", 1);
+    for (int i = 0; i < 3; i++) play_first_use(FAULT_NONE, 0, &want); /* a driver's costly binaries are stored when seen again */
+    for (bool more = true; more; k += stride) {
+        more = play_first_use(kind, k, &o);
+        ck_assert_uint_eq(o.used, want.used);
+        ck_assert_msg(memcmp(o.result, want.result, o.used * sizeof *o.result) == 0, "fault %d, point %zu: other bits", (int)kind, k);
+    }
+    unsetenv("CLGRAD_CACHE");
+    if (getenv("CLGRAD_TEST_VERBOSE")) printf("first use%s: fault %d, %zu points\n", stored ? ", stored" : "", (int)kind, k / stride);
+    ck_assert_uint_ge(k, 15);
+}
+END_TEST
+
+static TCase *add_case(Suite *suite, const char *name)
+{
+    TCase *tests = tcase_create(name);
+    tcase_set_timeout(tests, 0);
+    tcase_add_unchecked_fixture(tests, fault_setup, fault_teardown);
+    suite_add_tcase(suite, tests);
+    return tests;
+}
+
 Suite *object_suite(void)
 {
     Suite *suite = suite_create("object faults");
     for (int i = 0; i < (int)CLGRAD_COUNT(programs); i++) {
-        TCase *tests = tcase_create(programs[i].name);
-        tcase_set_timeout(tests, 300);
-        tcase_add_unchecked_fixture(tests, fault_setup, fault_teardown);
+        TCase *tests = add_case(suite, programs[i].name);
         tcase_add_loop_test(tests, each_point_fails, i * FAULT_KIND_COUNT + 1, (i + 1) * FAULT_KIND_COUNT);
-        suite_add_tcase(suite, tests);
     }
+    tcase_add_loop_test(add_case(suite, first_use.name), each_point_of_a_first_use_fails, 1, 2 * FAULT_KIND_COUNT);
     return suite;
 }

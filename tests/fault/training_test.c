@@ -19,8 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool all(void) { return getenv("CLGRAD_TEST_ALL") != NULL; }
-
 static const char *write_data(void)
 {
     const char *path = fault_path("data.csv");
@@ -154,7 +152,7 @@ START_TEST(a_run_fails_and_goes_on)
     const size_t count = count_events(&world, kind);
     /* refusing all that follows a point differs from refusing one in what the release may need: a fifth of the points shows that */
     const size_t every = kind == FAULT_ALLOCATIONS ? count / 5 : count;
-    const size_t plays = all() || samples[kind] > every ? every : samples[kind];
+    const size_t plays = test_is_long() || samples[kind] > every ? every : samples[kind] / (test_is_short() ? 5 : 1);
     uint64_t seed = 1 + (uint64_t)kind;
     for (size_t i = 0; i < plays; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -335,7 +333,7 @@ START_TEST(a_killed_process_is_resumed)
     if (!fault_possible()) return;
     char undisturbed[65], resumed[65];
     uint64_t seed = 7;
-    const int kills = all() ? 50 : 5;
+    const int kills = test_is_long() ? 50 : test_is_short() ? 2 : 5;
     int killed = 0;
     setenv("XDG_CACHE_HOME", fault_path("xdg"), 1);
     finish_with_digest(start(false), undisturbed);

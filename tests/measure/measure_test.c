@@ -1,8 +1,10 @@
-/* measure: the whole matrix on the device of this run, its negative control, names, and the digest over variants. */
+/* measure: the whole matrix on the device of this run, its negative control, names, and the digest over variants.
+ * In short runs the small sizes and three types only, out of the same joined programs. */
 
 #include "measure/bench_test.h"
 #include "measure/digest_test.h"
 #include "measure/matrix.h"
+#include "support/cl_join.h"
 #include "support/device.h"
 #include "support/suite.h"
 
@@ -24,6 +26,8 @@ static clgrad_check_summary check(const char *filter, bool negative)
     options.negative = negative;
     options.row = print_failure;
     options.user = &shown;
+    options.small = test_is_short() && !filter && !test_join_noting();
+    if (test_join_noting()) options.row = NULL;
     const clgrad_status status = clgrad_check(test_device(), &options, &summary);
     if (status != CLGRAD_OK && status != CLGRAD_E_CHECK)
         ck_abort_msg("%s: %s", clgrad_status_name(status), clgrad_error_text(test_context()));
@@ -32,11 +36,14 @@ static clgrad_check_summary check(const char *filter, bool negative)
 
 START_TEST(every_operation_agrees_with_the_reference)
 {
+    test_join_note();
+    check(NULL, false);
+    test_join_build();
     const clgrad_check_summary summary = check(NULL, false);
     printf("%zu problems passed, %zu failed, %zu skipped; digest %s (%s)\n", summary.passed, summary.failed, summary.skipped,
            summary.digest, summary.digest_class);
     ck_assert_uint_eq(summary.failed, 0);
-    ck_assert_uint_gt(summary.passed, 300);
+    ck_assert_uint_gt(summary.passed, test_is_short() ? 200 : 300);
 }
 END_TEST
 
@@ -69,7 +76,7 @@ START_TEST(the_digest_does_not_depend_on_how_the_work_is_cut)
     };
     char first[65], other[65];
     ck_assert_int_eq(clgrad_digest_run(test_device(), NULL, first), CLGRAD_OK);
-    for (size_t i = 0; i < CLGRAD_COUNT(ways); i++) {
+    for (size_t i = 0; i < (test_is_short() ? 1 : CLGRAD_COUNT(ways)); i++) {
         ck_assert_int_eq(clgrad_digest_run(test_device(), &ways[i], other), CLGRAD_OK);
         ck_assert_msg(strcmp(first, other) == 0, "way %zu gives another digest", i);
     }
@@ -81,6 +88,7 @@ static Suite *measure_suite(void)
     Suite *suite = suite_create("measure");
     TCase *tests = tcase_create("measure");
     tcase_set_timeout(tests, 900);
+    tcase_add_checked_fixture(tests, NULL, test_join_end);
     tcase_add_test(tests, every_operation_agrees_with_the_reference);
     tcase_add_test(tests, a_flipped_bit_fails_every_kind_of_row);
     tcase_add_test(tests, a_filter_that_names_nothing_is_refused);

@@ -4,6 +4,7 @@
 #include "plan_test.h"
 
 #include "plan/matmul.h"
+#include "support/cl_join.h"
 #include "support/random_graph.h"
 
 #include <stdio.h>
@@ -11,17 +12,16 @@
 
 #define SUCCEED(call) ck_assert_msg((call) == CLGRAD_OK, "%s", clgrad_error_text(test_context()))
 
-/* 1,000 graphs where all is asked for; otherwise 100, of which PoCL, at 0.1 s for each of their programs, gets every eighth. */
-static uint64_t seed_step(void)
-{
-    const bool slow = strstr(clgrad_device_get_info(test_device())->quirks, "costly-binary") != NULL;
-    return slow && !getenv("CLGRAD_TEST_ALL") ? 8 : 1;
-}
-static uint64_t num_graphs(void) { return getenv("CLGRAD_TEST_ALL") ? 1000 : 100; }
+static uint64_t num_graphs(void) { return test_is_long() ? 1000 : 100; }
+/* In short runs every eighth; all are noted, so that programs are joined as in a whole run. */
+static uint64_t seed_step(void) { return test_is_short() && !test_join_noting() ? 8 : 1; }
+
+/* 2-30 operations (0: by the seed), but of 100 graphs most have up to 6, for what costs is the number of programs. */
+static int num_ops(uint64_t seed) { return !test_is_long() && seed % 10 ? 2 + (int)(seed % 5) : 0; }
 
 static void random_case(plan_case *c, uint64_t seed)
 {
-    const random_graph_options options = { .seed = seed, .storage = seed % 3 == 0, .dtype = CLGRAD_F32 };
+    const random_graph_options options = { .seed = seed, .num_ops = num_ops(seed), .storage = seed % 3 == 0, .dtype = CLGRAD_F32 };
     *c = (plan_case){ .seed = seed };
     SUCCEED(random_graph_create(test_context(), &options, &c->g));
     c->num_inputs = clgrad_graph_num_inputs(c->g);
@@ -42,7 +42,7 @@ START_TEST(random_graphs)
         plan_case_check(&c, &fused, 2000, name);
         snprintf(name, sizeof name, "unfused:seed=%d", (int)seed);
         const clgrad_plan_options unfused = { .no_fusion = true };
-        if (seed % 3 == 0) plan_case_check(&c, &unfused, 2000, name);
+        plan_case_check(&c, &unfused, 2000, name);
         plan_case_end(&c);
     }
 }
@@ -277,7 +277,7 @@ END_TEST
 /* The check itself can fail: another seed's values are other bits. */
 START_TEST(control)
 {
-    if (!test_device()) return;
+    if (!test_device() || test_join_noting()) return;
     plan_case c;
     clgrad_array got, other;
     int64_t at;

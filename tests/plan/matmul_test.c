@@ -276,9 +276,7 @@ static void check_problem(problem p)
 static const char *const layouts[] = { "nn", "nt", "tn", "tt" };
 static const clgrad_variant variants[] = { CLGRAD_VARIANT_CPU, CLGRAD_VARIANT_GPU };
 
-/* Builds are what these tests cost (0.1 to 2 s each): the long form has all pairs of sizes, the short one two partners for each. */
-static bool is_long(void) { return getenv("CLGRAD_TEST_ALL") != NULL; }
-
+/* Builds are what these tests cost (0.1 to 2 s each): the long form has all pairs of sizes, the usual one two partners for each. */
 START_TEST(odd_sizes_in_every_layout)
 {
     if (!test_device()) return;
@@ -286,7 +284,7 @@ START_TEST(odd_sizes_in_every_layout)
     for (size_t i = 0; i < CLGRAD_COUNT(sizes); i++)
         for (size_t j = 0; j < CLGRAD_COUNT(sizes); j++)
             for (size_t t = 0; t < CLGRAD_COUNT(layouts); t++) {
-                if (!is_long() && (t % 2 != i % 2 || j != (3 * i + 2 * t) % CLGRAD_COUNT(sizes))) continue;
+                if (!test_is_long() && (t % 2 != i % 2 || j != (3 * i + 2 * t) % CLGRAD_COUNT(sizes))) continue;
                 check_problem((problem){ sizes[i], sizes[j], sizes[(i + j + t) % CLGRAD_COUNT(sizes)], layouts[t],
                                          .options = { .matmul = variants[_i] } });
             }
@@ -338,7 +336,7 @@ START_TEST(types_endings_batches_cells)
     };
     for (size_t i = 0; i < CLGRAD_COUNT(problems); i++) {
         problem p = problems[i];
-        if (!is_long() && _i == 1 && i % 2) continue;
+        if (!test_is_long() && _i == 1 && i % 2) continue;
         p.options.matmul = variants[_i];
         check_problem(p);
     }
@@ -425,7 +423,7 @@ START_TEST(clblast_within_its_bound)
         { 9, 11, 13, "nt", .batch = { 3, 2 } },
         { 9, 11, 13, "tt", .batch = { 3 } }, { 9, 11, 13, "nn", .dtype = CLGRAD_F64 }, /* programs of 10 s each: the long form */
     };
-    for (size_t i = 0; i < CLGRAD_COUNT(problems) - (is_long() ? 0 : 2); i++) {
+    for (size_t i = 0; i < CLGRAD_COUNT(problems) - (test_is_long() ? 0 : 2); i++) {
         const problem *const p = &problems[i];
         if (p->dtype == CLGRAD_F64 && !clgrad_device_get_info(test_device())->fp64) continue;
         operands o = make_operands(p);

@@ -5,92 +5,84 @@
 
 #include <math.h>
 
-typedef clgrad_node (*unary)(clgrad_graph *g, clgrad_node x);
-typedef clgrad_node (*binary)(clgrad_graph *g, clgrad_node a, clgrad_node b);
-
-static const int64_t counts[] = { 0, 1, 3, 4097 };
+/* The element-wise rows of the op table that take operands of one type. */
+typedef enum row_types { TYPES_leaf, TYPES_real, TYPES_number, TYPES_any, TYPES_compare, TYPES_select, TYPES_cast, TYPES_random, TYPES_index, TYPES_argmax, TYPES_call } row_types;
+typedef enum row_domain { DOMAIN_any, DOMAIN_exponent, DOMAIN_positive, DOMAIN_above_m1, DOMAIN_nonzero, DOMAIN_angle, DOMAIN_small, DOMAIN_kink0, DOMAIN_integers, DOMAIN_distinct, DOMAIN_power } row_domain;
 
 static const struct {
-    const char *name;
-    unary op;
-    double low, high;
-    bool integers;
-} unaries[] = {
-    { "neg", clgrad_neg, -2, 2, true },       { "exp", clgrad_exp, -20, 20, false },     { "log", clgrad_log, 0.001, 30, false },
-    { "log1p", clgrad_log1p, -0.9, 9, false },{ "expm1", clgrad_expm1, -5, 5, false },   { "sqrt", clgrad_sqrt, 0, 30, false },
-    { "rsqrt", clgrad_rsqrt, 0.01, 9, false },{ "reciprocal", clgrad_reciprocal, 0.1, 9, false },
-    { "sin", clgrad_sin, -30, 30, false },    { "cos", clgrad_cos, -30, 30, false },     { "tanh", clgrad_tanh, -4, 4, false },
-    { "erf", clgrad_erf, -3, 3, false },      { "sigmoid", clgrad_sigmoid, -9, 9, false },
-    { "abs", clgrad_abs, -5, 5, true },       { "sign", clgrad_sign, -5, 5, true },      { "floor", clgrad_floor, -5, 5, false },
-    { "square", clgrad_square, -5, 5, true }, { "stop", clgrad_stop_gradient, -5, 5, true },
+    row_types types;
+    row_domain domain;
+} op_rows[] = {
+#define OP(name, arity, dtypes, domain, ulp, shape, jvp, transpose, batch, family, expr, ref) \
+    [CLGRAD_OP_##name] = { TYPES_##dtypes, DOMAIN_##domain },
+#include "graph/ops.def"
+#undef OP
 };
 
-static const clgrad_dtype reals[] = { CLGRAD_F32, CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16 };
-static const clgrad_dtype integers[] = { CLGRAD_I32, CLGRAD_I64 };
+static const struct {
+    double low, high;
+} ranges[] = {
+    [DOMAIN_any] = { -5, 5 },      [DOMAIN_exponent] = { -20, 20 }, [DOMAIN_positive] = { 0.001, 30 }, [DOMAIN_above_m1] = { -0.9, 9 },
+    [DOMAIN_nonzero] = { 0.1, 9 }, [DOMAIN_angle] = { -30, 30 },    [DOMAIN_small] = { -4, 4 },        [DOMAIN_kink0] = { -5, 5 },
+    [DOMAIN_integers] = { -5, 5 }, [DOMAIN_distinct] = { -5, 5 },   [DOMAIN_power] = { 0.25, 4 },
+};
+
+static bool row_applies(clgrad_op op, int arity, clgrad_dtype dtype)
+{
+    const row_types types = op_rows[op].types;
+    if (clgrad_op_get(op)->family != CLGRAD_MAP || clgrad_op_get(op)->arity != arity) return false;
+    if (types == TYPES_any || types == TYPES_compare) return true;
+    return (types == TYPES_real && clgrad_dtype_is_real(dtype)) || (types == TYPES_number && dtype != CLGRAD_U8);
+}
+
+static clgrad_node append(plan_case *c, clgrad_op op, const clgrad_node *in, clgrad_dtype dtype)
+{
+    const clgrad_attr none = { 0 };
+    return clgrad_graph_append(c->g, op, (size_t)clgrad_op_get(op)->arity, in, &none, dtype, NULL);
+}
+
+static const int64_t counts[] = { 0, 1, 3, 4097 };
+static const clgrad_dtype all[] = { CLGRAD_F32, CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16, CLGRAD_I32, CLGRAD_I64, CLGRAD_U8 };
 
 static bool can(clgrad_dtype dtype) { return dtype != CLGRAD_F64 || plan_has_f64(); }
 
-/* All unary operations of one type in one graph: few programs. */
+/* Eight operations in one graph, and so in one program; the first from `op` on. Returns where the next graph goes on. */
+static int check_eight(int op, clgrad_dtype dtype, int64_t count)
+{
+    plan_case c;
+    plan_case_begin(&c, (uint64_t)count + 1);
+    for (; op < CLGRAD_OP_COUNT && clgrad_graph_num_outputs(c.g) < 8; op++) {
+        if (!row_applies((clgrad_op)op, 1, dtype)) continue;
+        const row_domain domain = op_rows[op].domain;
+        const clgrad_node x = plan_case_input(&c, dtype, CLGRAD_SHAPE(count), ranges[domain].low, ranges[domain].high);
+        plan_case_output(&c, append(&c, (clgrad_op)op, &x, dtype));
+    }
+    if (clgrad_graph_num_outputs(c.g) > 0) plan_case_check(&c, NULL, 8, clgrad_dtype_name(dtype));
+    plan_case_end(&c);
+    return op;
+}
+
 START_TEST(one_operand)
 {
-    if (!test_device()) return;
-    const clgrad_dtype dtype = reals[_i];
-    if (!can(dtype)) return;
-    for (size_t k = 0; k < CLGRAD_COUNT(counts); k++) {
-        if (dtype != CLGRAD_F32 && k != 3) continue;
-        for (size_t first = 0; first < CLGRAD_COUNT(unaries); first += 6) {
-            plan_case c;
-            plan_case_begin(&c, k + 1);
-            for (size_t i = first; i < first + 6; i++)
-                plan_case_output(&c, unaries[i].op(c.g, plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), unaries[i].low, unaries[i].high)));
-            plan_case_check(&c, NULL, 8, unaries[first].name);
-            plan_case_end(&c);
-        }
-    }
+    if (!test_device() || !can(all[_i])) return;
+    for (size_t k = 0; k < CLGRAD_COUNT(counts); k++)
+        for (int op = 0; op < CLGRAD_OP_COUNT && (all[_i] == CLGRAD_F32 || counts[k] == 4097);) op = check_eight(op, all[_i], counts[k]);
 }
 END_TEST
-
-START_TEST(one_integer_operand)
-{
-    if (!test_device()) return;
-    plan_case c;
-    plan_case_begin(&c, 3);
-    for (size_t i = 0; i < CLGRAD_COUNT(unaries); i++)
-        if (unaries[i].integers)
-            plan_case_output(&c, unaries[i].op(c.g, plan_case_input(&c, integers[_i], CLGRAD_SHAPE(101), -9, 9)));
-    plan_case_check(&c, NULL, 0, "integers");
-    plan_case_end(&c);
-}
-END_TEST
-
-static const struct {
-    const char *name;
-    binary op;
-    bool real_only, number_only;
-} binaries[] = {
-    { "add", clgrad_add, false, true }, { "sub", clgrad_sub, false, true }, { "mul", clgrad_mul, false, true },
-    { "div", clgrad_div, true, true },  { "max", clgrad_max, false, true }, { "min", clgrad_min, false, true },
-    { "pow", clgrad_pow, true, true },  { "eq", clgrad_eq, false, false },  { "ne", clgrad_ne, false, false },
-    { "lt", clgrad_lt, false, false },  { "le", clgrad_le, false, false },  { "gt", clgrad_gt, false, false },
-    { "ge", clgrad_ge, false, false },
-};
-static const clgrad_dtype all[] = { CLGRAD_F32, CLGRAD_F64, CLGRAD_F16, CLGRAD_BF16, CLGRAD_I32, CLGRAD_I64, CLGRAD_U8 };
 
 START_TEST(two_operands)
 {
     if (!test_device()) return;
     const clgrad_dtype dtype = all[_i];
     if (!can(dtype)) return;
-    const bool real = clgrad_dtype_is_real(dtype);
     for (size_t k = 1; k < CLGRAD_COUNT(counts); k += 2) {
         plan_case c;
         plan_case_begin(&c, 17 + k);
-        const clgrad_node x = plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), 0.25, 4);
-        const clgrad_node y = plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), 0.25, 4);
-        for (size_t i = 0; i < CLGRAD_COUNT(binaries); i++)
-            if ((real || !binaries[i].real_only) && (dtype != CLGRAD_U8 || !binaries[i].number_only))
-                plan_case_output(&c, binaries[i].op(c.g, x, y));
-        plan_case_output(&c, clgrad_select(c.g, clgrad_lt(c.g, x, y), x, y));
+        clgrad_node in[2];
+        for (int i = 0; i < 2; i++) in[i] = plan_case_input(&c, dtype, CLGRAD_SHAPE(counts[k]), 0.25, 4);
+        for (int op = 0; op < CLGRAD_OP_COUNT; op++)
+            if (row_applies((clgrad_op)op, 2, dtype)) plan_case_output(&c, append(&c, (clgrad_op)op, in, dtype));
+        plan_case_output(&c, clgrad_select(c.g, clgrad_lt(c.g, in[0], in[1]), in[0], in[1]));
         plan_case_check(&c, NULL, 8, clgrad_dtype_name(dtype));
         plan_case_end(&c);
     }
@@ -366,8 +358,7 @@ Suite *plan_ops_suite(void)
 {
     Suite *suite = suite_create("plan ops");
     TCase *map = add_case(suite, "map"), *reductions_case = add_case(suite, "reduce"), *indexing = add_case(suite, "index");
-    tcase_add_loop_test(map, one_operand, 0, (int)CLGRAD_COUNT(reals));
-    tcase_add_loop_test(map, one_integer_operand, 0, (int)CLGRAD_COUNT(integers));
+    tcase_add_loop_test(map, one_operand, 0, (int)CLGRAD_COUNT(all));
     tcase_add_loop_test(map, two_operands, 0, (int)CLGRAD_COUNT(all));
     tcase_add_loop_test(map, casts, 0, (int)CLGRAD_COUNT(all));
     tcase_add_loop_test(map, widened_integers_are_compared, 0, 2);

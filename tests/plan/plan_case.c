@@ -1,5 +1,6 @@
 #include "plan_case.h"
 
+#include "support/cl_join.h"
 #include "support/random_graph.h"
 
 #include <math.h>
@@ -136,9 +137,20 @@ static bool near(const clgrad_array *a, const clgrad_array *b, double ulp, int64
     return true;
 }
 
+static void note(const plan_case *c, const clgrad_plan_options *options)
+{
+    clgrad_plan *plan;
+    SUCCEED(clgrad_plan_create(test_device(), c->g, options, &plan));
+    clgrad_plan_release(&plan);
+}
+
 void plan_case_check(plan_case *c, const clgrad_plan_options *options, double ulp, const char *name)
 {
     clgrad_array got[PLAN_CASE_INPUTS], want[PLAN_CASE_INPUTS];
+    if (test_join_noting()) {
+        note(c, options);
+        return;
+    }
     SUCCEED(clgrad_ref_evaluate(c->g, c->inputs, want, plan_ref_mode()));
     plan_case_run(c, options, got);
     for (size_t i = 0; i < clgrad_graph_num_outputs(c->g); i++) {

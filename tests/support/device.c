@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool test_is_long(void) { return getenv("CLGRAD_TEST_ALL") != NULL; }
+bool test_is_short(void) { return getenv("CLGRAD_TEST_SHORT") != NULL; }
+
 static clgrad_context *shared_context;
 static clgrad_device *shared_device;
 static bool refused;
@@ -88,4 +91,14 @@ size_t test_refuse_each(test_memory *memory, clgrad_context *ctx, test_work work
         ck_assert_msg(memory->live == live, "allocation %zu leaves %zu blocks", k, memory->live - live);
         if (!refused_one) return k - 1;
     }
+}
+
+size_t test_refuse_each_alone(test_work work, void *user)
+{
+    test_memory memory = { 0 };
+    clgrad_context *ctx = test_memory_context(&memory);
+    const size_t needed = test_refuse_each(&memory, ctx, work, user);
+    clgrad_context_release(&ctx);
+    ck_assert_uint_eq(memory.live, 0);
+    return needed;
 }

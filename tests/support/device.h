@@ -4,6 +4,11 @@
 
 #include "clgrad/device.h"
 
+/* CLGRAD_TEST_ALL: everything that is sampled by default. CLGRAD_TEST_SHORT, for runs under the sanitizers: the same code on fewer
+ * numbers, in programs that the run before has compiled. */
+bool test_is_long(void);
+bool test_is_short(void);
+
 /* CLGRAD_DEVICE or `auto`, opened at the first call and shared by all tests of the program. NULL where the machine has no
  * usable device, with one line on stderr saying why; a test then does nothing: if (!test_device()) return; */
 clgrad_device *test_device(void);
@@ -25,3 +30,5 @@ clgrad_context *test_memory_context(test_memory *memory);
  * more than before. Returns how many allocations it needs. */
 typedef clgrad_status (*test_work)(clgrad_context *ctx, void *user);
 size_t test_refuse_each(test_memory *memory, clgrad_context *ctx, test_work work, void *user);
+/* The same in a context of its own, of which nothing may be left. */
+size_t test_refuse_each_alone(test_work work, void *user);

@@ -63,7 +63,7 @@ END_TEST
 
 START_TEST(a_small_network_follows_the_oracle)
 {
-    if (!test_device()) return;
+    if (!test_device() || test_is_short()) return;
     clgrad_config *config = example("points.json", train_example("points.csv"));
     ck_assert_str_eq(config->settings.model_layers, "10-5-1");
     ck_assert_int_eq(config->settings.train_epochs, 1000);
@@ -91,8 +91,7 @@ static const char *random_images(int64_t count)
 START_TEST(random_images_follow_the_oracle)
 {
     if (!test_device()) return;
-    const char *all = getenv("CLGRAD_TEST_ALL");
-    clgrad_config *config = example("random-images.json", random_images(all && *all == '1' ? 60000 : 1500));
+    clgrad_config *config = example("random-images.json", random_images(test_is_long() ? 60000 : test_is_short() ? 300 : 1500));
     ck_assert_str_eq(config->settings.model_layers, "784-128-10");
     compare_with_oracle(config);
     clgrad_config_release(&config);
