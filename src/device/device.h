@@ -58,7 +58,8 @@ typedef struct clgrad_kernel_source {
 /* Build, or fetch from the program cache, and make a kernel with arguments of its own (two kernels of one program share
  * nothing mutable). Programs are kept per device and shared by equal text. The device adds to every text, in this order: a
  * prologue (`#pragma OPENCL FP_CONTRACT OFF`, extension pragmas for fp64/fp16 where probed, `#define CLGRAD_FMA 0/1`,
- * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`), the files of
+ * `#define CLGRAD_HAS_FP64/FP16`, `#define MULADD(a,b,c)` as fma(a,b,c) or ((a)*(b)+(c)) by class or `unfused`, STORE_VECTOR for a vector to
+ * wherever an element may lie), the files of
  * with_math if asked for, the preamble, `#line 1 "<file>"`, the template, or the parts and what closes them. E_KERNEL_FILE, E_BUILD (log, device and options in the text). */
 clgrad_status clgrad_kernel_create(clgrad_device *dev, const clgrad_kernel_source *source, clgrad_kernel **out);
 void clgrad_kernel_release(clgrad_kernel **kernel);

@@ -17,7 +17,13 @@ static void append_prologue(const clgrad_device *dev, clgrad_text *text)
     if (info->fp16) clgrad_text_append(text, "#pragma OPENCL EXTENSION cl_khr_fp16 : enable\n");
     clgrad_text_append(text,
                        "#define CLGRAD_FMA %d\n#define CLGRAD_HAS_FP64 %d\n#define CLGRAD_HAS_FP16 %d\n"
-                       "#define MULADD(a, b, c) %s\n",
+                       "#define MULADD(a, b, c) %s\n"
+                       "#ifdef __clang__\n" /* PoCL's vstore16 becomes three stores */
+                       "#define STORE_VECTOR(T, bytes, store, value, p) \\\n"
+                       "    { typedef T unaligned __attribute__((aligned(bytes))); *(global unaligned *)(p) = value; }\n"
+                       "#else\n"
+                       "#define STORE_VECTOR(T, bytes, store, value, p) store(value, 0, p);\n"
+                       "#endif\n",
                        fused, info->fp64, info->fp16, fused ? "fma((a), (b), (c))" : "((a) * (b) + (c))");
 }
 

@@ -301,8 +301,8 @@ static void print_store(printer *p, int32_t at, const clgrad_ir_instr *in, bool 
     clgrad_print_operand(p, in->arg[0], true);
     clgrad_text_append(p->out, ");%s", p->end);
     if (is_contiguous(p, in)) {
-        clgrad_text_append(p->out, "vstore%" PRIu32 "(e%" PRId32 ", 0, x%" PRId32 " + a%" PRId32 ");%s", p->width, at, in->leaf,
-                           at, p->end);
+        clgrad_text_append(p->out, "STORE_VECTOR(%s%" PRIu32 ", %zu, vstore%" PRIu32 ", e%" PRId32 ", x%" PRId32 " + a%" PRId32 ")%s",
+                           storage_types[in->dtype], p->width, clgrad_dtype_bytes(in->dtype), p->width, at, in->leaf, at, p->end);
         return;
     }
     for (uint32_t l = 0; l < p->width; l++) {
