@@ -111,9 +111,11 @@ static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, clgrad_matmu
     f->pad = d->m >= 32 && d->n < lanes && d->n > power_below(d->n);
     f->lanes = min_i64(lanes, power_below(d->n)) * (f->pad ? 2 : 1);
     f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
-    f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? 16 : d->a_row == 1 ? 12 : 8;
+    const bool conflicts = d->a_row * (int64_t)clgrad_dtype_bytes(d->a_dtype) % 4096 == 0; /* 16 rows would be in one set of the cache */
+    f->rows = d->m < 8 ? 4 : !wide ? 6 : f->vectors == 1 ? (conflicts ? 8 : 16) : d->a_row == 1 ? 12 : 8;
     if (f->rows > 8 && 10 * clgrad_divide_up(d->m, f->rows) * f->rows > 11 * clgrad_divide_up(d->m, 8) * 8) f->rows = 8; /* less repeated */
-    if (d->m < 2 * f->rows) f->rows = power_below(min_i64(d->m, 8)); /* few forms: each costs a build */
+    if (wide && f->vectors == 2 && d->m > 8 && d->m < 15) f->rows = d->m; /* all at once: two tiles of 8 repeat up to 7 */
+    else if (d->m < 2 * f->rows) f->rows = power_below(min_i64(d->m, 8)); /* few forms: each costs a build */
 }
 
 static clgrad_packing choose_packing(const clgrad_matmul_desc *d, const clgrad_matmul_form *f)
