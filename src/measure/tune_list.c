@@ -23,21 +23,27 @@ static void add(listing *l, const clgrad_matmul_choice *choice)
     if (l->count < CLGRAD_TUNE_CANDIDATES) clgrad_matmul_choice_write(choice, l->texts[l->count++]);
 }
 
-static void add_cpu(listing *l, const clgrad_product *p, int64_t lanes)
+/* In place and packed, or transposed: whatever can be. */
+static void add_tile(listing *l, const clgrad_product *p, tile of, int64_t lanes)
 {
     enum { IN_PLACE, COPIED, TRANSPOSED };
+    if (of.rows > p->m || of.columns * lanes > (p->n > lanes ? p->n : lanes)) return;
+    clgrad_matmul_choice c = { .form = CLGRAD_VARIANT_CPU, .rows = of.rows, .columns = of.columns };
+    c.pack = p->b_turned ? TRANSPOSED : IN_PLACE;
+    add(l, &c);
+    c.pack = COPIED;
+    if (!p->b_turned && p->m > of.rows) add(l, &c);
+}
+
+static void add_cpu(listing *l, const clgrad_product *p, int64_t lanes)
+{
     const bool wide = lanes >= (p->a_dtype == CLGRAD_F64 ? 8 : 16);
     const tile *tiles = p->m < 8 ? flat_tiles : wide ? wide_tiles : narrow_tiles;
     const size_t count = p->m < 8 ? CLGRAD_COUNT(flat_tiles) : wide ? CLGRAD_COUNT(wide_tiles) : CLGRAD_COUNT(narrow_tiles);
     while (lanes > p->n) lanes /= 2;
-    for (size_t i = 0; i < count; i++) {
-        if (tiles[i].rows > p->m || tiles[i].columns * lanes > (p->n > lanes ? p->n : lanes)) continue;
-        clgrad_matmul_choice c = { .form = CLGRAD_VARIANT_CPU, .rows = tiles[i].rows, .columns = tiles[i].columns };
-        c.pack = p->b_turned ? TRANSPOSED : IN_PLACE;
-        add(l, &c);
-        c.pack = COPIED;
-        if (!p->b_turned && p->m > tiles[i].rows) add(l, &c);
-    }
+    if (wide && p->m >= 5 && p->m < 16) add_tile(l, p, (tile){ p->m, 2 }, lanes); /* all rows at once */
+    for (size_t i = 0; i < count; i++)
+        if (tiles[i].rows != p->m || tiles[i].columns != 2) add_tile(l, p, tiles[i], lanes);
 }
 
 static void add_gpu(listing *l)
