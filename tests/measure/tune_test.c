@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE /* setenv */
 
+#include "device/cl_device.h"
 #include "measure/tune.h"
 #include "measure/bench_test.h"
 #include "support/device.h"
@@ -191,6 +192,37 @@ START_TEST(what_cannot_be_tuned_is_refused)
 }
 END_TEST
 
+static clgrad_status tune_once(clgrad_context *ctx, void *user)
+{
+    const clgrad_product p = small_product();
+    race r = { .fast = "none" };
+    const clgrad_tune_hooks hooks = { spoil, made_up, &r };
+    clgrad_tune_options o = CLGRAD_TUNE_OPTIONS_INIT;
+    clgrad_tune_result result = CLGRAD_TUNE_RESULT_INIT;
+    (void)ctx;
+    o.again = true, o.seconds = 1e-9; /* the rules alone: the same number of allocations each time */
+    clgrad_device *dev = *(clgrad_device **)user;
+    const clgrad_status status = clgrad_tune_with(dev, &p, &o, &hooks, &result);
+    clgrad_device_finish(dev);
+    clgrad_transfers_release(dev); /* copies of what was written stay until then */
+    return status;
+}
+
+START_TEST(tuning_without_memory_says_so)
+{
+    test_memory memory = { 0 };
+    clgrad_device *dev = NULL;
+    if (!test_device()) return;
+    clgrad_context *ctx = test_memory_context(&memory);
+    ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
+    ck_assert_int_eq(tune_once(ctx, &dev), CLGRAD_OK); /* the device keeps programs and a pool from now on */
+    ck_assert_uint_ge(test_refuse_each(&memory, ctx, tune_once, &dev), 50);
+    ck_assert_int_eq(clgrad_tuning_clear(dev), CLGRAD_OK);
+    clgrad_device_release(&dev);
+    clgrad_context_release(&ctx);
+}
+END_TEST
+
 Suite *tune_suite(void)
 {
     Suite *suite = suite_create("tune");
@@ -203,6 +235,7 @@ Suite *tune_suite(void)
     tcase_add_test(tests, clblast_wins_only_within_its_bound);
     tcase_add_test(tests, real_clocks_and_scores_are_stored);
     tcase_add_test(tests, what_cannot_be_tuned_is_refused);
+    tcase_add_test(tests, tuning_without_memory_says_so);
     suite_add_tcase(suite, tests);
     return suite;
 }
