@@ -58,7 +58,7 @@ CLGRAD_API clgrad_status clgrad_batch(const clgrad_graph *f, int64_t n, size_t c
 
 /**
  * Split f by what depends on the inputs in wrt ("unknown", integers too) and what does not ("known"). A residual is a known
- * value that the unknown side reads; constants and views (slices aside) are made again there.
+ * value that the unknown side reads; constants, views (slices aside) and a few cheap operations on residuals are made again there.
  * known:   inputs: f's inputs not in wrt. Outputs: f's outputs that do not depend on wrt (names kept), then the residuals "r0", "r1", ...
  * unknown: inputs: the inputs in wrt, then the residuals. Outputs: f's other outputs.
  * output_known[i] tells for each output of f on which side it is; may be NULL.

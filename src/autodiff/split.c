@@ -2,7 +2,8 @@
  * the rest reads are its further outputs, the residuals.
  *
  * Leaves are cheaper to write down again than to keep. Views of a known value stay with the unknown side, so that one buffer is
- * kept and not its copies; a slice is kept as it is, since the rest of what it was cut from may be large. */
+ * kept and not its copies; a slice is kept as it is, since the rest of what it was cut from may be large. A few cheap operations on
+ * a value that is kept anyway, as 1 - y y, are repeated: reading both would cost more. */
 
 #include "autodiff/rules.h"
 #include "autodiff/transform.h"
@@ -43,6 +44,41 @@ static void mark_residuals(splitting *s)
     }
 }
 
+enum { REPEATED = 3 };
+
+static bool is_cheap(const clgrad_op_node *n)
+{
+    return n->op == CLGRAD_OP_ADD || n->op == CLGRAD_OP_SUB || n->op == CLGRAD_OP_MUL || n->op == CLGRAD_OP_NEG;
+}
+
+/* Does n follow from leaves and the one residual *source (NONE: not met yet) by at most *budget cheap operations? */
+static bool follows(const splitting *s, clgrad_node n, clgrad_node *source, uint32_t *budget)
+{
+    const clgrad_op_node *node = clgrad_at(s->f, n);
+    if (is_leaf(node)) return true;
+    if (s->residual[n] && *budget < REPEATED) {
+        const bool one = *source == CLGRAD_NONE || *source == n;
+        *source = n;
+        return one;
+    }
+    if (!is_kept_view(node) && (!is_cheap(node) || (*budget)-- == 0)) return false;
+    for (size_t i = 0; i < node->num_in; i++)
+        if (!follows(s, node->in[i], source, budget)) return false;
+    return true;
+}
+
+/* Sources come first, so that what was given up is followed to what is kept. */
+static void give_up_cheap(splitting *s)
+{
+    for (size_t n = 0; n < s->f->num_nodes; n++) {
+        clgrad_node source = CLGRAD_NONE;
+        uint32_t budget = REPEATED;
+        if (!s->residual[n] || !is_cheap(clgrad_at(s->f, (clgrad_node)n))) continue;
+        if (!follows(s, (clgrad_node)n, &source, &budget) || source == CLGRAD_NONE) continue;
+        if (clgrad_shape_equal(&clgrad_at(s->f, source)->shape, &clgrad_at(s->f, (clgrad_node)n)->shape)) s->residual[n] = false;
+    }
+}
+
 static clgrad_node declare_input(const clgrad_graph *f, clgrad_graph *to, size_t i)
 {
     const clgrad_op_node *x = clgrad_at(f, f->inputs[i]);
@@ -67,17 +103,17 @@ static void build_known(splitting *s, size_t count, const size_t *wrt)
         if (s->residual[n]) clgrad_output_fresh(s->known, "r", clgrad_number_text(residuals++, name), s->left.node[n]);
 }
 
-/* The known node n of f on the unknown side: a residual already there, or leaves and views down to one. */
+/* The known node n of f on the unknown side: a residual already there, or leaves, views and cheap operations down to one. */
 static clgrad_node rebuild(splitting *s, clgrad_node n)
 {
     if (s->right.node[n] != CLGRAD_NONE) return s->right.node[n];
     const clgrad_op_node *node = clgrad_at(s->f, n);
-    clgrad_node in = CLGRAD_NONE;
-    if (is_kept_view(node)) {
-        in = rebuild(s, node->in[0]);
-        if (in == CLGRAD_NONE) return CLGRAD_NONE;
+    clgrad_node in[2] = { CLGRAD_NONE, CLGRAD_NONE };
+    for (size_t i = 0; i < node->num_in; i++) {
+        in[i] = rebuild(s, node->in[i]);
+        if (in[i] == CLGRAD_NONE) return CLGRAD_NONE;
     }
-    return s->right.node[n] = clgrad_graph_append_like(s->unknown, node, &in);
+    return s->right.node[n] = clgrad_graph_append_like(s->unknown, node, in);
 }
 
 static void build_unknown(splitting *s, size_t count, const size_t *wrt)
@@ -135,6 +171,7 @@ clgrad_status clgrad_split(const clgrad_graph *f, size_t count, const size_t *wr
     if (st != CLGRAD_OK) goto done;
     clgrad_mark_dependent(f, count, wrt, s.depends);
     mark_residuals(&s);
+    give_up_cheap(&s);
     build_known(&s, count, wrt);
     build_unknown(&s, count, wrt);
     st = clgrad_graph_status(s.known);

@@ -149,6 +149,27 @@ START_TEST(split_rebuilds_leaves_and_views)
 }
 END_TEST
 
+/* 1 - y y is made again where y is kept anyway; y b is not, since b would be kept for it. */
+START_TEST(split_repeats_what_is_cheap)
+{
+    clgrad_graph *g = graph_new(), *known = NULL, *unknown = NULL;
+    const size_t v = 2;
+    const clgrad_node a = graph_real(g, "a", CLGRAD_SHAPE(3)), b = graph_real(g, "b", CLGRAD_SHAPE(3)), d = graph_real(g, "d", CLGRAD_SHAPE(3));
+    const clgrad_node y = clgrad_tanh(g, a), slope = clgrad_sub(g, clgrad_constant(g, CLGRAD_F32, CLGRAD_SHAPE(3), 1), clgrad_square(g, y));
+    clgrad_output(g, "p", clgrad_mul(g, d, slope));
+    if (_i == 1) clgrad_output(g, "q", clgrad_mul(g, d, y));
+    clgrad_output(g, "r", clgrad_mul(g, d, clgrad_mul(g, y, b)));
+    CHECK_OK(clgrad_split(g, 1, &v, &known, &unknown, NULL));
+    CHECK_OK(clgrad_graph_verify(unknown));
+    CHECK_OUTPUTS(known, "r0", "r1"); /* tanh and y b, or 1 - y y and y b */
+    ck_assert_int_eq(clgrad_at(known, known->outputs[0])->op, _i == 1 ? CLGRAD_OP_TANH : CLGRAD_OP_SUB);
+    ck_assert_uint_eq(count_op(unknown, CLGRAD_OP_SUB), _i == 1);
+    clgrad_graph_release(&known);
+    clgrad_graph_release(&unknown);
+    clgrad_graph_release(&g);
+}
+END_TEST
+
 /* --- cells --- */
 
 static size_t count_cells(const clgrad_graph *g, clgrad_op op)
@@ -277,6 +298,7 @@ Suite *structure_suite(void)
     tcase_add_test(tests, calls_with_a_rule_stay_calls);
     tcase_add_test(tests, split_keeps_what_a_direction_does_not_change);
     tcase_add_test(tests, split_rebuilds_leaves_and_views);
+    tcase_add_loop_test(tests, split_repeats_what_is_cheap, 0, 2);
     tcase_add_test(tests, sums_over_samples_go_in_cells);
     tcase_add_test(tests, constant_cotangents_keep_their_samples);
     tcase_add_test(tests, the_sample_axis_is_followed);
