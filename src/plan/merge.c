@@ -144,11 +144,13 @@ static int64_t least_common_multiple(int64_t a, int64_t b)
 }
 
 /* Shares are a multiple of ROW_UNIT rows, so that vectors of up to that many lanes never lie across two, and of the products' tiles.
- * False when there would be too few, or when packing an operand in every share cost more than a launch saves. */
+ * False when there would be too few, when packing an operand in every share cost more than a launch saves, and for work so large that
+ * an uneven number of shares does. */
 static bool divide_rows(const merger *m, gathered *k)
 {
     const clgrad_plan *plan = m->plan;
     int64_t unit = ROW_UNIT, tile;
+    const double large_us = 1000;
     double us = 0, packing = 0;
     for (size_t p = 0; p < k->count; p++) {
         const size_t i = k->launch[p];
@@ -161,7 +163,7 @@ static bool divide_rows(const merger *m, gathered *k)
     const int64_t most = m->units * SHARES_PER_UNIT, wanted = (k->rows + most - 1) / most;
     k->share_rows = (wanted + unit - 1) / unit * unit;
     k->shares = k->rows / k->share_rows; /* the last takes the rest */
-    return k->shares >= m->units && packing * (double)k->shares <= 0.15 * us;
+    return k->shares >= m->units && us <= large_us && packing * (double)k->shares <= 0.15 * us;
 }
 
 /* Cuts along rows what the next launch needs so; false: some group would read what another writes. */
