@@ -142,6 +142,7 @@ static int tune_products(clgrad_device *dev, const tune_arguments *a, const prod
         fprintf(stderr, "%zu/%zu %lldx%lldx%lld\n", i + 1, list->count, (long long)p->m, (long long)p->n, (long long)p->k);
         const clgrad_status status = clgrad_tune_product(dev, p, &options, &r);
         if (status != CLGRAD_OK) return report_failure(clgrad_device_get_context(dev), status);
+        if (*r.timer && strcmp(r.timer, "host and event clocks agree") != 0) fprintf(stderr, "clgrad: timed by the %s\n", r.timer);
         if (r.wrong) fprintf(stderr, "clgrad: %s: %zu candidates gave other results and were left out\n", r.key, r.wrong);
         json_array_append_new(results, result_json(&r));
         if (!a->json) print_result(&r);

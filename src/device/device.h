@@ -104,6 +104,8 @@ bool clgrad_device_fused(const clgrad_device *dev); /* MULADD is fma */
 
 /* --- tuning (see tuning.h) ------------------------------------------------------------------------------------------ */
 
+/* Is anything known of any device? Quick, for those who would have to make a key. */
+bool clgrad_device_is_tuned(const clgrad_device *dev);
 /* What was measured for this device under a key, borrowed until the next change; NULL: nothing. `from` may be NULL. */
 const char *clgrad_device_tuned(const clgrad_device *dev, const char *key, const char **from);
 /* Keep a value in the user's file and for plans to come; NULL: forget it; key NULL: forget all of this device. E_FILE, E_MEMORY: nothing

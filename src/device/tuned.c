@@ -2,6 +2,8 @@
 
 #include "device/cl_device.h"
 
+bool clgrad_device_is_tuned(const clgrad_device *dev) { return clgrad_tuning_knows(&dev->tuning); }
+
 const char *clgrad_device_tuned(const clgrad_device *dev, const char *key, const char **from)
 {
     return clgrad_tuning_find(&dev->tuning, &dev->record.info, key, from);

@@ -218,10 +218,12 @@ const char *clgrad_tuning_find_shipped(const clgrad_tuning_row *rows, size_t cou
     return found;
 }
 
+bool clgrad_tuning_knows(const clgrad_tuning *t) { return !t->off && (t->count > 0 || CLGRAD_COUNT(shipped) > 1); }
+
 const char *clgrad_tuning_find(const clgrad_tuning *t, const clgrad_device_info *info, const char *key, const char **from)
 {
     char section[CLGRAD_TUNING_SECTION];
-    if (t->off) return NULL;
+    if (!clgrad_tuning_knows(t)) return NULL;
     clgrad_tuning_section(info, section);
     const char *const found = find_in(t->rows, t->count, section, key);
     if (!found) return clgrad_tuning_find_shipped(shipped + 1, CLGRAD_COUNT(shipped) - 1, info, key, from);

@@ -37,6 +37,8 @@ const char *clgrad_tuning_find(const clgrad_tuning *tuning, const clgrad_device_
 /* The same in a shipped table alone; sections are scopes, "kind cpu". */
 const char *clgrad_tuning_find_shipped(const clgrad_tuning_row *rows, size_t count, const clgrad_device_info *info, const char *key,
                                        const char **from);
+/* Is there anything at all to be found? */
+bool clgrad_tuning_knows(const clgrad_tuning *tuning);
 /* Put a row into the file, replacing one of its section and key; value NULL: take it away, key NULL: the section. Other processes
  * see the old file or the new one. E_FILE: nothing changed; also where the file that is there is refused. */
 clgrad_status clgrad_tuning_put(clgrad_tuning *tuning, const clgrad_tuning_row *row);

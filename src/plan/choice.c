@@ -107,7 +107,7 @@ void clgrad_matmul_choice_find(clgrad_device *dev, const clgrad_matmul_desc *des
     const bool said = options->matmul != CLGRAD_VARIANT_AUTO || options->tile_m || options->tile_n || options->width;
     const char *text = NULL;
     *out = (clgrad_matmul_choice){ .pack = -1 };
-    if (said || !clgrad_matmul_product(desc, &product)) return;
+    if (said || (!options->matmul_choice && !clgrad_device_is_tuned(dev)) || !clgrad_matmul_product(desc, &product)) return;
     if (options->matmul_choice) {
         text = options->matmul_choice;
     } else {
