@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "clgrad/io.h"
+#include "device/device.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -151,6 +152,26 @@ START_TEST(the_generation_before_is_kept)
 }
 END_TEST
 
+/* What a plan notes when it follows a stored choice that changes bits. */
+START_TEST(stored_choices_with_other_bits_are_named)
+{
+    if (!test_device()) return;
+    clgrad_config *config = job("train.epochs=1", "a");
+    for (int noted = 0; noted < 2; noted++) {
+        clgrad_safetensors *file = NULL;
+        if (noted) ck_ok(clgrad_device_note_choice(test_device(), "matmul f32 nn 8x8x8 by CLBlast"));
+        ck_ok(clgrad_train(test_device(), config, false, NULL, NULL));
+        ck_ok(clgrad_safetensors_open(test_context(), train_path("a"), &file));
+        const char *choices = clgrad_safetensors_metadata(file, "choices");
+        if (noted) ck_assert_str_eq(choices, "matmul f32 nn 8x8x8 by CLBlast");
+        else ck_assert_ptr_null(choices);
+        clgrad_safetensors_release(&file);
+    }
+    clgrad_config_release(&config);
+    test_device_close(); /* other tests have a device without choices */
+}
+END_TEST
+
 static ssize_t disk_is_full(int fd, const void *data, size_t bytes)
 {
     (void)fd, (void)data, (void)bytes;
@@ -212,6 +233,7 @@ Suite *resume_suite(void)
     tcase_add_loop_test(tests, resumed_is_uninterrupted, 0, (int)CLGRAD_COUNT(variants));
     tcase_add_test(tests, resumed_within_an_epoch);
     tcase_add_test(tests, more_epochs_may_be_asked_for);
+    tcase_add_test(tests, stored_choices_with_other_bits_are_named);
     tcase_add_test(tests, other_changes_are_refused);
     tcase_add_test(tests, the_generation_before_is_kept);
     tcase_add_test(tests, a_full_disk_loses_nothing);
