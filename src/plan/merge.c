@@ -267,6 +267,7 @@ static clgrad_status merge(merger *m)
 {
     clgrad_plan *plan = m->plan;
     plan->num_kernels = 0;
+    if (plan->num_launches == 0) return CLGRAD_OK;
     if (merges(plan)) CLGRAD_TRY(describe(m));
     while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
     return put_in_order(m);
