@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -195,17 +194,6 @@ const char *clgrad_os_env(const char *name) { return secure_getenv(name); }
 int64_t clgrad_os_pid(void) { return (int64_t)getpid(); }
 
 bool clgrad_os_process_lives(int64_t pid) { return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM); }
-
-void clgrad_os_prefer_large_pages(void *data, size_t bytes)
-{
-#ifdef MADV_HUGEPAGE
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)data + page - 1) / page * page;
-    const uintptr_t to = ((uintptr_t)data + bytes) / page * page;
-    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
-#else
-    (void)data, (void)bytes;
-#endif
-}
 
 double clgrad_os_seconds(void)
 {

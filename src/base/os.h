@@ -102,9 +102,6 @@ bool clgrad_os_process_lives(int64_t pid);
 double clgrad_os_seconds(void);
 /* Processor time of all of the process' threads; 0 where the system does not tell. */
 double clgrad_os_processor_seconds(void);
-
-/* Ask for large pages under a range that was not written yet. A hint: nothing but speed depends on it. */
-void clgrad_os_prefer_large_pages(void *data, size_t bytes);
 /* Lets other threads run for a millisecond. */
 void clgrad_os_pause(void);
 

@@ -17,13 +17,11 @@ typedef struct clgrad_cl_api {
 #define CL_ENQUEUE(name, parameters, arguments) cl_int(CL_API_CALL *name) parameters;
 #define CL_OBJECT(type, name, parameters, arguments) type(CL_API_CALL *name) parameters;
 #define CL_RELEASE(name, type) cl_int(CL_API_CALL *name)(type object);
-#define CL_MAP(name, parameters, arguments) void *(CL_API_CALL *name) parameters;
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
 #undef CL_RELEASE
-#undef CL_MAP
 } clgrad_cl_api;
 
 /* E_LOADER with what to install. A list or device keeps a table of its own, so a test may also change just that one. */

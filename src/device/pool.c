@@ -1,10 +1,9 @@
 /* Buffers and the pool behind them. The queue is in order, so memory may be given to a new owner while work of the old
  * one is still enqueued: what the new owner does comes later. */
 
-#include "base/os.h"
 #include "device/cl_device.h"
 
-enum { SMALLEST_CLASS = 256, LARGE_PAGES_FROM = 4 << 20 };
+enum { SMALLEST_CLASS = 256 };
 
 /* Four classes per power of two: at most a quarter of a block is lost, and sizes that vary a little share a class. */
 static size_t size_class(const clgrad_device *dev, size_t bytes)
@@ -46,18 +45,6 @@ void clgrad_pool_release(clgrad_device *dev)
     dev->pool.blocks = NULL, dev->pool.capacity = 0;
 }
 
-/* A CPU device's memory is the host's: with large pages under it, what streams over much of it is up to 1.7 times faster. */
-static cl_int prefer_large_pages(clgrad_device *dev, cl_mem mem, size_t bytes)
-{
-    const clgrad_device_info *info = &dev->record.info;
-    cl_int err = CL_SUCCESS;
-    if (info->kind != CLGRAD_DEVICE_CPU || info->float_width < 2 || bytes < LARGE_PAGES_FROM) return CL_SUCCESS;
-    void *at = dev->cl.EnqueueMapBuffer(dev->side_queue, mem, CL_TRUE, CL_MAP_WRITE, 0, bytes, 0, NULL, NULL, &err);
-    if (err != CL_SUCCESS) return err;
-    clgrad_os_prefer_large_pages(at, bytes);
-    return dev->cl.EnqueueUnmapMemObject(dev->side_queue, mem, at, 0, NULL, NULL);
-}
-
 /* Make the driver find the memory now: some hand out addresses first and fail in the launch that touches them. In the
  * side queue, so that this waits for itself alone. */
 static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
@@ -65,9 +52,7 @@ static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
     const cl_uchar zero = 0;
     cl_event event = NULL;
     if (dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) return CL_SUCCESS;
-    cl_int err = prefer_large_pages(dev, mem, bytes);
-    if (err != CL_SUCCESS) return err;
-    err = dev->cl.EnqueueFillBuffer(dev->side_queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
+    cl_int err = dev->cl.EnqueueFillBuffer(dev->side_queue, mem, &zero, sizeof zero, 0, bytes, 0, NULL, &event);
     if (err != CL_SUCCESS) return err;
     err = dev->cl.WaitForEvents(1, &event);
     dev->cl.ReleaseEvent(event);

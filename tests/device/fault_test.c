@@ -80,7 +80,7 @@ static clgrad_status use_device(clgrad_device *dev)
     const void *later = NULL;
     clgrad_buffer *x, *y;
     clgrad_event *read = NULL;
-    CLGRAD_TRY(clgrad_buffer_create(dev, 5 << 20, &x)); /* large enough for large pages */
+    CLGRAD_TRY(clgrad_buffer_create(dev, sizeof values, &x));
     clgrad_status status = clgrad_buffer_create(dev, sizeof values, &y);
     if (!status) status = clgrad_buffer_write(x, 0, values, sizeof values);
     if (!status) status = run_kernel(dev, x);

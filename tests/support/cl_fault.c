@@ -51,18 +51,11 @@ static void count_retain(const char *name, cl_int err)
         test_cl_state.live--;                         \
         return real.name(object);                     \
     }
-#define CL_MAP(name, parameters, arguments)           \
-    static void *CL_API_CALL fault_##name parameters  \
-    {                                                 \
-        if (refuse("cl" #name)) return *err = test_cl_state.code, NULL; \
-        return real.name arguments;                   \
-    }
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
 #undef CL_RELEASE
-#undef CL_MAP
 
 static void put_between(clgrad_cl_api *api)
 {
@@ -72,13 +65,11 @@ static void put_between(clgrad_cl_api *api)
 #define CL_ENQUEUE(name, parameters, arguments) .name = fault_##name,
 #define CL_OBJECT(type, name, parameters, arguments) .name = fault_##name,
 #define CL_RELEASE(name, type) .name = fault_##name,
-#define CL_MAP(name, parameters, arguments) .name = fault_##name,
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
 #undef CL_RELEASE
-#undef CL_MAP
     };
 }
 
