@@ -3,8 +3,9 @@
  * needs   MM_SCALAR MM_VECTOR MM_LANES: element and its vector; MM_ROWS x MM_VECTORS vectors: the register tile, no larger than the
  *         product; MM_LOAD_A, MM_LOAD_B, MM_LOADV_B: decode from a pointer; MM_A_ROW MM_A_COL: strides, 1 where that is known;
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
- *         MM_DEPTH: steps of q that a packed panel holds; MM_TILES: row tiles whose state outlives a panel, 1 when the panel
- *         holds all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
+ *         MM_APART: 1 for a pointer to each row of a; MM_STEPS: what unrolls the loop over q; MM_SHORT: 1 when the epilogue is;
+ *         MM_DEPTH: steps of q that a packed panel holds, of which mm.chunk lie side by side; MM_TILES: tiles whose state outlives the panels, 1 when these
+ *         hold all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
  *         of cells; MM_PAIR: 1 for two products, whose panels hold all of q; MM_SWAP: 1 when lanes run over i; MM_NARROW: 1 when the last columns fit one of several vectors; MM_PAD: 1 when all
  *         columns are fewer than one vector's;
  *         MM_EPILOGUE_ARGS, MM_EPILOGUE_S for an element, MM_EPILOGUE_V for a vector where there is one, MM_TOUCHES: what asks
@@ -28,7 +29,14 @@
 #else
 #define MM_OPERANDS MM_BOTH(a, b)
 #endif
+#define MM_WIDTH (MM_VECTORS * MM_LANES) /* columns of a tile */
+#define MM_PANEL ((1 + MM_PAIR) * MM_DEPTH * MM_VECTORS) /* vectors that a tile's panels hold */
 #define MM_UNROLL _Pragma("unroll")
+#if MM_SHORT
+#define MM_SHORTLY MM_UNROLL
+#else
+#define MM_SHORTLY
+#endif
 #define MM_INLINE static inline __attribute__((always_inline)) /* a real call would keep the tile in memory: a third of the speed */
 #define MM_EACH MM_UNROLL for (int r = 0; r < MM_ROWS; r++) MM_UNROLL for (int v = 0; v < vectors; v++)
 
@@ -42,12 +50,26 @@ typedef global const MM_B_TYPE *mm_panel;
 #define MM_B(q, v) MM_LOADV_B((q) + (v) * MM_LANES)
 #endif
 
+/* With few registers a pointer for each row of a: told by a volatile detour, as compilers otherwise compute one from the other, step
+ * for step, which takes the issue slots of a fifth of the arithmetic. */
+#if MM_APART
+#define MM_ROW_POINTERS \
+    global const MM_A_TYPE *volatile found[MM_ROWS], *row[MM_ROWS]; \
+    MM_UNROLL for (int r = 0; r < MM_ROWS; r++) found[r] = a + r * MM_A_ROW; \
+    MM_UNROLL for (int r = 0; r < MM_ROWS; r++) row[r] = found[r];
+#define MM_A(r, q) MM_LOAD_A(row[r] + (q) * MM_A_COL)
+#else
+#define MM_ROW_POINTERS
+#define MM_A(r, q) MM_LOAD_A(a + (q) * MM_A_COL + (r) * MM_A_ROW)
+#endif
+
 MM_INLINE void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM_A_TYPE *a, mm_panel b, long count,
                              int vectors, const mm_params *mm)
 {
-    for (long q = 0; q < count; q++, a += MM_A_COL, b += MM_B_STEP) {
-        MM_EACH acc[r][v] = MULADD((MM_VECTOR)(MM_LOAD_A(a + r * MM_A_ROW)), MM_B(b, v), acc[r][v]);
-    }
+    MM_ROW_POINTERS
+    MM_STEPS
+    for (long q = 0; q < count; q++, b += MM_B_STEP)
+        MM_EACH acc[r][v] = MULADD((MM_VECTOR)(MM_A(r, q)), MM_B(b, v), acc[r][v]);
 }
 
 #if MM_PACK == 2
@@ -100,6 +122,39 @@ MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long c
     for (; q < count; q++)
         for (int l = 0; l < vectors * MM_LANES; l++)
             ((local MM_SCALAR *)panel)[q * vectors * MM_LANES + l] = MM_LOAD_B(b + q * mm->b_row + MM_COLUMN(l) * mm->b_col);
+}
+#endif
+
+/* The tile that begins at a column: `left` where it is computed, `first` to `end` of it what is missing there. */
+typedef struct {
+    long left, first, end, width;
+    bool narrow; /* one vector does for the last columns */
+} mm_columns;
+
+MM_INLINE mm_columns mm_place(long column, long n)
+{
+    mm_columns c;
+    c.narrow = MM_NARROW && n - column <= MM_LANES;
+    c.width = c.narrow ? MM_LANES : MM_WIDTH;
+    c.left = MM_PAD ? column : min(column, n - c.width);
+    c.first = column - c.left;
+    c.end = MM_PAD ? n : c.width;
+    return c;
+}
+
+#if MM_PACK
+/* Steps of b for the tiles of a chunk. Copied rows are taken some at a time for all tiles, since each may lie on a page of its own. */
+MM_INLINE void mm_pack_tiles(local MM_VECTOR *panel, global const MM_B_TYPE *b, long chunk, int tiles, long count, const mm_params *mm)
+{
+    const long step = MM_PACK == 1 && tiles > 1 ? 16 : count;
+    for (long q = 0; q < count; q += step)
+        for (int t = 0; t < tiles; t++) {
+            const mm_columns c = mm_place(chunk + t * MM_WIDTH, mm->n);
+            global const MM_B_TYPE *corner = b + q * mm->b_row + c.left * mm->b_col;
+            local MM_VECTOR *to = panel + t * MM_PANEL;
+            if (c.narrow) mm_pack(to + q, corner, min(step, count - q), 1, mm);
+            else mm_pack(to + q * MM_VECTORS, corner, min(step, count - q), MM_VECTORS, mm);
+        }
 }
 #endif
 
@@ -163,7 +218,7 @@ MM_INLINE bool mm_advance(MM_VECTOR done[MM_ROWS][MM_VECTORS], global const MM_A
 
 MM_ENTRY
 #if MM_PACK
-    local MM_VECTOR *panel = scratch, *state = scratch + (1 + MM_PAIR) * MM_DEPTH * MM_VECTORS;
+    local MM_VECTOR *panel = scratch, *state = scratch + mm->chunk * MM_PANEL;
 #else
     local MM_VECTOR *state = scratch;
 #endif
@@ -180,51 +235,66 @@ MM_ENTRY
         global const MM_A_TYPE *az2 = a2 + mm_a_start(mm2, batch);
         global const MM_B_TYPE *bz2 = b2 + mm_b_start(mm2, batch);
 #endif
-        for (long column = columns0, width; column < columns1; column += width) {
-            const bool narrow = MM_NARROW && mm->n - column <= MM_LANES; /* one vector does for the last columns */
-            width = narrow ? MM_LANES : MM_VECTORS * MM_LANES;
-            const long left = MM_PAD ? column : min(column, mm->n - width), end = MM_PAD ? mm->n : width;
+        for (long chunk = columns0; chunk < columns1; chunk += mm->chunk * MM_WIDTH) {
+            const int tiles = (int)((min(columns1 - chunk, mm->chunk * MM_WIDTH) + MM_WIDTH - 1) / MM_WIDTH);
             long q0 = 0, q1 = mm->k;
             do {
 #if MM_PACK
                 q1 = min(q0 + MM_DEPTH, mm->k);
-                global const MM_B_TYPE *corner = bz + q0 * mm->b_row + left * mm->b_col;
-                if (narrow) mm_pack(panel, corner, q1 - q0, 1, mm);
-                else mm_pack(panel, corner, q1 - q0, MM_VECTORS, mm);
-                mm_panel source = panel;
+                mm_pack_tiles(panel, bz + q0 * mm->b_row, chunk, tiles, q1 - q0, mm);
+#if MM_PAIR
+                mm_pack_tiles(panel + MM_DEPTH * MM_VECTORS, bz2, chunk, tiles, mm2->k, mm2);
+#endif
+#endif
+                for (long at = 0; at < (rows1 - rows0 + MM_ROWS - 1) / MM_ROWS * tiles; at++) {
+                    const long row = rows0 + at / tiles * MM_ROWS, top = min(row, mm->m - MM_ROWS);
+                    const int t = (int)(at % tiles);
+                    const mm_columns c = mm_place(chunk + t * MM_WIDTH, mm->n);
+                    global const MM_A_TYPE *corner = az + top * mm->a_row;
+                    local MM_VECTOR *kept = state + at % MM_TILES * MM_LEVELS * MM_ROWS * MM_VECTORS;
+#if MM_PACK
+                    mm_panel source = panel + t * MM_PANEL;
 #else
-                mm_panel source = bz + left;
+                    mm_panel source = bz + c.left;
 #endif
-#if MM_PAIR && MM_PACK
-                mm_panel source2 = panel + MM_DEPTH * MM_VECTORS;
-                if (narrow) mm_pack(panel + MM_DEPTH * MM_VECTORS, bz2 + left * mm2->b_col, mm2->k, 1, mm2);
-                else mm_pack(panel + MM_DEPTH * MM_VECTORS, bz2 + left * mm2->b_col, mm2->k, MM_VECTORS, mm2);
-#elif MM_PAIR
-                mm_panel source2 = bz2 + left;
-#endif
-                for (long row = rows0; row < rows1; row += MM_ROWS) {
-                    const long top = min(row, mm->m - MM_ROWS), tile = (row - rows0) / MM_ROWS % MM_TILES;
-                    global const MM_A_TYPE *at = az + top * mm->a_row;
-                    local MM_VECTOR *kept = state + tile * MM_LEVELS * MM_ROWS * MM_VECTORS;
 #ifdef MM_TOUCHES
                     for (long r = row - top; r < MM_ROWS && q1 == mm->k; r++)
-                        for (long l = 0; l < width; l += MM_LANES) {
-                            const ulong z = batch, i = top + r, j = left + l;
+                        for (long l = 0; l < c.width; l += MM_LANES) {
+                            const ulong z = batch, i = top + r, j = c.left + l;
                             MM_TOUCHES
                         }
 #endif
                     MM_VECTOR done[MM_ROWS][MM_VECTORS];
 #if MM_PAIR
                     MM_VECTOR done2[MM_ROWS][MM_VECTORS];
-                    if (narrow) mm_advance(done2, az2 + top * mm2->a_row, source2, 0, mm2->k, kept, 1, mm2);
+#if MM_PACK
+                    mm_panel source2 = source + MM_DEPTH * MM_VECTORS;
+#else
+                    mm_panel source2 = bz2 + c.left;
+#endif
+                    if (c.narrow) mm_advance(done2, az2 + top * mm2->a_row, source2, 0, mm2->k, kept, 1, mm2);
                     else mm_advance(done2, az2 + top * mm2->a_row, source2, 0, mm2->k, kept, MM_VECTORS, mm2);
 #endif
-                    const bool whole = narrow ? mm_advance(done, at, source, q0, q1, kept, 1, mm)
-                                              : mm_advance(done, at, source, q0, q1, kept, MM_VECTORS, mm);
+                    const bool whole = c.narrow ? mm_advance(done, corner, source, q0, q1, kept, 1, mm)
+                                                : mm_advance(done, corner, source, q0, q1, kept, MM_VECTORS, mm);
                     if (!whole) continue;
+#ifdef MM_EPILOGUE_V
+                    if (row == top && c.first == 0 && c.width == MM_WIDTH) { /* the rule: most of the time of short sums is spent here */
+                        MM_SHORTLY for (int r = 0; r < MM_ROWS; r++)
+                            MM_UNROLL for (int v = 0; v < MM_VECTORS; v++) {
+                                const ulong z = batch, MM_I = top + r, MM_J = c.left + v * MM_LANES;
+                                MM_VECTOR acc = done[r][v];
+#if MM_PAIR
+                                MM_VECTOR acc2 = done2[r][v];
+#endif
+                                MM_EPILOGUE_V
+                            }
+                        continue;
+                    }
+#endif
                     for (long r = row - top; r < MM_ROWS; r++)
-                        for (long l = column - left; l < end;) {
-                            const ulong z = batch, MM_I = top + r, MM_J = left + l;
+                        for (long l = c.first; l < c.end;) {
+                            const ulong z = batch, MM_I = top + r, MM_J = c.left + l;
 #ifdef MM_EPILOGUE_V
                             if (l % MM_LANES == 0) {
                                 MM_VECTOR acc = done[r][l / MM_LANES];

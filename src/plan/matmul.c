@@ -6,7 +6,7 @@
 
 /* Three steps: describe (normalise), decide (form), write (matmul_write.c). */
 
-enum { PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128 };
+enum { PANEL_BYTES = 256 << 10, SHORT_PANEL_BYTES = 24 << 10, STATE_BYTES = 64 << 10, MAX_TILES = 128, MAX_CHUNK = 4 };
 
 static int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -108,6 +108,8 @@ static int64_t choose_vectors(int64_t n, int64_t lanes, int64_t most)
 static void choose_tile(const clgrad_matmul_desc *d, int64_t lanes, clgrad_matmul_form *f)
 {
     const bool wide = lanes >= (f->f64 ? 8 : 16);
+    f->wide = wide;
+    f->steps = wide ? 1 : 2;
     f->pad = d->m >= 32 && d->n < lanes && d->n > power_below(d->n);
     f->lanes = min_i64(lanes, power_below(d->n)) * (f->pad ? 2 : 1);
     f->vectors = choose_vectors(d->n, f->lanes, d->m == 1 ? 8 : d->m < 8 ? 4 : 2);
@@ -122,11 +124,20 @@ static clgrad_packing choose_packing(const clgrad_matmul_desc *d, const clgrad_m
 {
     if (d->n == 1) return CLGRAD_PACK_IN_PLACE;
     if (d->b_col != 1) return d->b_row == 1 && f->lanes > 1 ? CLGRAD_PACK_TRANSPOSED : CLGRAD_PACK_GATHERED;
-    const int64_t reuse = clgrad_divide_up(d->shares ? d->share_rows : d->m, f->rows);
+    const int64_t reuse = clgrad_divide_up(d->shares ? d->share_rows : d->m, f->rows), enough = f->wide || d->k <= 128 ? 32 : 16;
     const bool conflicts = d->b_row * (int64_t)clgrad_dtype_bytes(d->b_dtype) % 1024 == 0; /* rows share few sets of the cache */
     const bool decodes = d->b_dtype == CLGRAD_F16 || d->b_dtype == CLGRAD_BF16;
     if (f->pad) return CLGRAD_PACK_COPIED;
-    return (reuse >= 32 || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? CLGRAD_PACK_COPIED : CLGRAD_PACK_IN_PLACE;
+    return (reuse >= enough || (reuse > 4 && conflicts) || (reuse > 1 && decodes)) && d->k > 1 ? CLGRAD_PACK_COPIED : CLGRAD_PACK_IN_PLACE;
+}
+
+/* Panels side by side, so that a tile's rows of a serve them all from the first cache. Wide vectors reach the arithmetic's limit with one. */
+static void choose_chunk(const clgrad_matmul_desc *d, int64_t bytes, clgrad_matmul_form *f)
+{
+    const int64_t panel = f->depth * f->columns * (f->f64 ? 8 : 4) * (f->pair ? 2 : 1);
+    f->chunk = 1;
+    if (f->wide || f->pack == CLGRAD_PACK_IN_PLACE || d->m <= f->rows) return;
+    while (f->chunk < MAX_CHUNK && f->chunk * f->columns < d->n && 2 * f->chunk * panel <= bytes) f->chunk *= 2;
 }
 
 /* Of two products, each has a panel, which holds all of it. */
@@ -139,22 +150,26 @@ static bool choose_pair(const clgrad_matmul_desc *d, size_t local_bytes, clgrad_
     f->pair = true;
     f->tiles = 1;
     for (f->depth = 1; f->pack != CLGRAD_PACK_IN_PLACE && (f->depth < 128 || f->depth < k);) f->depth *= 2;
+    choose_chunk(d, min_i64(PANEL_BYTES, (int64_t)local_bytes / 2), f);
     return f->depth * f->columns * scalar <= PANEL_BYTES &&
-           (2 * f->depth + f->rows * f->levels) * f->columns * scalar <= (int64_t)local_bytes;
+           (2 * f->depth * f->chunk + f->rows * f->levels) * f->columns * scalar <= (int64_t)local_bytes;
 }
 
-/* Depth of the packed panel, and the tiles whose state waits for the next panel. False: local memory is too small. */
+/* Depth of the packed panels, and the tiles whose state waits for the next ones. False: local memory is too small. */
 static bool choose_depth(const clgrad_matmul_desc *d, size_t local_bytes, clgrad_matmul_form *f)
 {
     const int64_t scalar = f->f64 ? 8 : 4, tile_bytes = f->rows * f->columns * scalar * f->levels;
     const int64_t most = d->m <= f->rows ? SHORT_PANEL_BYTES : PANEL_BYTES;
-    f->depth = f->tiles = 1;
+    f->depth = f->tiles = f->chunk = 1;
     if (f->pack == CLGRAD_PACK_IN_PLACE) return tile_bytes <= (int64_t)local_bytes;
     const int64_t enough = d->k <= 128 ? 128 : d->k <= 512 ? 512 : INT64_MAX; /* few depths: each costs a build */
-    f->depth = min_i64(power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar)), enough);
+    const int64_t deepest = power_below(min_i64(most, (int64_t)local_bytes / 2) / (f->columns * scalar));
+    f->depth = min_i64(f->wide || d->m <= f->rows ? deepest : max_i64(deepest / MAX_CHUNK, 128), enough);
     if (f->cell) f->depth = max_i64(f->depth / f->cell, 1) * f->cell;
+    choose_chunk(d, min_i64(most, (int64_t)local_bytes / 2), f);
     if (f->depth < d->k) f->tiles = max_i64(2, min_i64(MAX_TILES, min_i64(STATE_BYTES, (int64_t)local_bytes / 2) / tile_bytes));
-    return f->depth * f->columns * scalar + f->tiles * tile_bytes <= (int64_t)local_bytes;
+    while (f->tiles > 1 && f->tiles < 2 * f->chunk) f->chunk /= 2;
+    return f->depth * f->chunk * f->columns * scalar + f->tiles * tile_bytes <= (int64_t)local_bytes;
 }
 
 static void choose_cells(const clgrad_matmul_desc *d, clgrad_matmul_form *f)
@@ -206,6 +221,7 @@ static bool decide_cpu(clgrad_matmul_desc *d, const clgrad_device_info *info, co
     if (choice->form == CLGRAD_VARIANT_CPU) take_tile(d, choice, f);
     f->columns = f->lanes * f->vectors;
     f->narrow = is_narrow(d->n, f->lanes, f->vectors);
+    f->apart = !f->wide && d->a_row != 1;
     choose_cells(d, f);
     f->pack = choose_packing(d, f);
     take_packing(d, choice, f);
@@ -224,7 +240,7 @@ static bool decide_gpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
     f->items_j = d->n == 1 ? 1 : d->m == 1 ? side * side : side;
     f->rows = options->tile_m ? options->tile_m : d->m == 1 ? 1 : d->m <= 2 * side ? 2 : 4;
     f->columns = options->tile_n ? options->tile_n : d->n == 1 ? 1 : d->n <= 2 * side ? 2 : 4;
-    f->lanes = f->vectors = f->tiles = 1;
+    f->lanes = f->vectors = f->tiles = f->chunk = 1;
     f->chosen = choice->form == CLGRAD_VARIANT_GPU && d->m > 1 && d->n > 1;
     if (f->chosen) f->rows = choice->rows, f->columns = choice->columns, f->items_i = choice->items_i, f->items_j = choice->items_j;
     choose_cells(d, f);

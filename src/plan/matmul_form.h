@@ -12,13 +12,16 @@ typedef enum clgrad_packing { CLGRAD_PACK_IN_PLACE, CLGRAD_PACK_COPIED, CLGRAD_P
 typedef struct clgrad_matmul_form {
     bool gpu, swap, pair;
     bool narrow; /* the last columns fit one of several vectors */
+    bool apart;  /* a pointer for each row of a */
     bool pad;    /* fewer columns than lanes: b is packed into whole vectors */
     bool f64;
+    bool wide;   /* registers for 16 sums and more: AVX-512's */
     bool hints;  /* may ask for lines early */
     bool short_loops; /* every group does one tile */
     clgrad_packing pack;
     int64_t lanes, vectors, rows, columns; /* columns: of a register tile, lanes * vectors for the CPU form */
-    int64_t depth, tiles, cell, levels;
+    int64_t depth, chunk, tiles, cell, levels; /* chunk: panels that lie side by side */
+    int64_t steps; /* of a sum in one turn of its loop */
     int64_t items_i, items_j; /* GPU form: work-items of a group */
     int64_t groups;           /* CPU form: of each compute unit; 0: by the work there is */
     bool chosen;              /* by the tuning store */

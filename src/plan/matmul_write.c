@@ -4,18 +4,18 @@
 
 #include <stdio.h>
 
-enum { REUSED_BYTES = 4 << 20 };
+enum { REUSED_BYTES = 4 << 20, SHORT_TEXT = 700 /* of an epilogue that may be repeated for every vector of a tile */ };
 
 /* The twin of mm_params below; rest: extents, strides of a, strides of b, then what the second product has of its own. */
 typedef struct params {
-    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;
+    int64_t m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches, chunk;
     int64_t rest[5 * CLGRAD_MATMUL_AXES + 7];
 } params;
 _Static_assert(sizeof(params) <= sizeof((clgrad_matmul_launch *)NULL)->params, "params fit the launch");
 
 static const char params_text[] =
     "typedef struct {\n"
-    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches;\n"
+    "    long m, n, k, a_row, a_col, a_offset, b_row, b_col, b_offset, rows, row_items, columns, batches, num_batches, chunk;\n"
     "#if MM_RANK\n"
     "    long dims[MM_RANK], a_batch[MM_RANK], b_batch[MM_RANK];\n"
     "#endif\n"
@@ -80,7 +80,7 @@ static int64_t share(int64_t extent, int64_t tile, int64_t *parts)
 /* Vectors of local memory: the packed panels, and tiles whose state waits for the next one. */
 static int64_t scratch_vectors(const clgrad_matmul_form *f)
 {
-    return (f->pack == CLGRAD_PACK_IN_PLACE ? 0 : f->depth * f->vectors * (f->pair ? 2 : 1)) + f->tiles * f->levels * f->rows * f->vectors;
+    return (f->pack == CLGRAD_PACK_IN_PLACE ? 0 : f->depth * f->vectors * f->chunk * (f->pair ? 2 : 1)) + f->tiles * f->levels * f->rows * f->vectors;
 }
 
 static void name_vector(const clgrad_matmul_form *f, char *name, size_t bytes)
@@ -90,6 +90,21 @@ static void name_vector(const clgrad_matmul_form *f, char *name, size_t bytes)
     else snprintf(name, bytes, "%s", scalar);
 }
 
+/* Panels of a chunk: as many as the form has room for, or fewer where the compute units would then share the columns unevenly. */
+static int64_t choose_chunk(const clgrad_matmul_desc *d, const clgrad_matmul_form *f, uint32_t compute_units, int64_t row_groups, int64_t parts)
+{
+    const int64_t tiles = clgrad_divide_up(d->n, f->columns), units = compute_units;
+    int64_t chunk = min_i64(f->chunk, tiles), least = 0;
+    if (parts * row_groups < units) return chunk;
+    for (int64_t c = 1; c <= f->chunk; c *= 2) {
+        int64_t groups = parts;
+        const int64_t each = share(tiles, c, &groups), turns = clgrad_divide_up(row_groups * clgrad_divide_up(tiles, each), units);
+        if (c == 1) least = turns * each;
+        if (20 * turns * each <= 21 * least) chunk = min_i64(c, tiles);
+    }
+    return chunk;
+}
+
 /* A packed panel serves all rows of a group: columns are divided first, and rows where they are so many that a would come from
  * main memory again for every panel. */
 static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *info, const clgrad_matmul_form *f, params *p,
@@ -97,6 +112,7 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
 {
     int64_t parts = f->groups ? f->groups * (int64_t)info->compute_units : count_groups(d, info->compute_units);
     p->batches = share(p->num_batches, 1, &parts);
+    p->chunk = f->chunk;
     if (d->shares) {
         p->rows = d->share_rows, p->columns = d->n, p->batches = p->num_batches;
     } else if (f->pack == CLGRAD_PACK_IN_PLACE) {
@@ -104,10 +120,12 @@ static void divide_cpu(const clgrad_matmul_desc *d, const clgrad_device_info *in
         p->columns = share(d->n, f->columns, &parts);
     } else {
         const int64_t near = REUSED_BYTES / (max_i64(clgrad_matmul_steps(d), 1) * (int64_t)clgrad_dtype_bytes(d->a_dtype));
-        int64_t chunks = clgrad_divide_up(d->m, min_i64(max_i64(near, 256), f->tiles > 1 ? f->tiles * f->rows : INT64_MAX));
+        int64_t chunks = clgrad_divide_up(d->m, min_i64(max_i64(near, 256), f->tiles > 1 ? f->tiles / f->chunk * f->rows : INT64_MAX));
         p->rows = share(d->m, f->rows, &chunks);
-        parts = clgrad_divide_up(parts, clgrad_divide_up(d->m, p->rows));
-        p->columns = share(d->n, f->columns, &parts);
+        const int64_t row_groups = clgrad_divide_up(d->m, p->rows);
+        parts = clgrad_divide_up(parts, row_groups);
+        p->chunk = choose_chunk(d, f, info->compute_units, row_groups, parts);
+        p->columns = share(d->n, p->chunk * f->columns, &parts);
         const int64_t groups = clgrad_divide_up(d->n, p->columns) * clgrad_divide_up(d->m, p->rows) * clgrad_divide_up(p->num_batches, p->batches);
         if (groups < 2 * (int64_t)info->compute_units) p->rows = min_i64(p->rows, max_i64(share(p->rows, f->rows, &parts), 8 * f->rows));
     }
@@ -190,7 +208,7 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
 
 /* Names of the template that several products of one text would share. */
 static const char *const part_names[] = { "mm_params", "mm_second", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
-                                          "mm_fold", "mm_advance", "mm_panel", "epilogue" };
+                                          "mm_fold", "mm_advance", "mm_panel", "mm_columns", "mm_place", "mm_pack_tiles", "epilogue" };
 
 /* The function's head and first statements: a kernel, or a part that its kernel calls with a place in the numbers, the share to do
  * and local memory. */
@@ -217,8 +235,11 @@ static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const clgr
 {
     write_entry(text, d, f);
     clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
-                             "#define MM_SWAP %d\n#define MM_NARROW %d\n#define MM_PAD %d\n",
-                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, f->narrow, f->pad);
+                             "#define MM_SWAP %d\n#define MM_NARROW %d\n#define MM_PAD %d\n#define MM_APART %d\n#define MM_SHORT %d\n",
+                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, f->narrow, f->pad, f->apart,
+                       strlen(d->epilogue_v) < SHORT_TEXT);
+    if (f->steps > 1) clgrad_text_append(text, "#define MM_STEPS _Pragma(\"unroll %d\")\n", (int)f->steps);
+    else clgrad_text_append(text, "#define MM_STEPS\n");
     char vector[12];
     name_vector(f, vector, sizeof vector);
     clgrad_text_append(text, "#define MM_VECTOR %s\n", vector);
