@@ -107,6 +107,10 @@ clgrad_node clgrad_graph_append(clgrad_graph *g, clgrad_op op, size_t num_in, co
 /* Append the node `n` of another graph with operands replaced: what inline, simplify and every transform use. */
 clgrad_node clgrad_graph_append_like(clgrad_graph *g, const clgrad_op_node *n, const clgrad_node *in);
 
+/* A fresh graph with the inputs and outputs of g, in which `copy` stands for each live node, operands first. */
+typedef clgrad_node (*clgrad_copy_fn)(clgrad_graph *g, const clgrad_op_node *n, const clgrad_node *in);
+clgrad_status clgrad_graph_copy(const clgrad_graph *g, clgrad_copy_fn copy, clgrad_graph **out);
+
 /* SUM with an explicit cell; axes must be as the node invariant says: after dropping extents of 1, either all reduced axes lie
  * behind all kept ones ("trailing": chunk rule) or the last axis is kept ("leading": one chain). clgrad_sum splits the rest. */
 clgrad_node clgrad_sum_cell(clgrad_graph *g, clgrad_node x, uint32_t axes, bool keep, int64_t cell);

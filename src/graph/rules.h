@@ -32,10 +32,6 @@ bool clgrad_name_valid(const char *name);
 
 void clgrad_call_info_release(clgrad_context *ctx, clgrad_call_info **info);
 
-/* A fresh graph with the inputs and outputs of g, in which `copy` stands for each live node, operands first. */
-typedef clgrad_node (*clgrad_copy_fn)(clgrad_graph *g, const clgrad_op_node *n, const clgrad_node *in);
-clgrad_status clgrad_graph_copy(const clgrad_graph *g, clgrad_copy_fn copy, clgrad_graph **out);
-
 /* Broadcast up to nine operands to their common shape; false when one is no node or they do not match, after reporting. */
 bool clgrad_broadcast_all(clgrad_graph *g, const char *operation, size_t count, clgrad_node *in);
 

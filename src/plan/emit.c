@@ -30,10 +30,11 @@ static int64_t lane_extent(const clgrad_ir *ir)
     return 1;
 }
 
+/* In the lanes: a flag or a step number, the same for all of them, is no vector. */
 static bool has_wide_elements(const clgrad_ir *ir)
 {
-    for (size_t i = 0; i < ir->num_leaves; i++)
-        if (clgrad_dtype_bytes(ir->leaves[i].dtype) == 8) return true;
+    for (size_t i = 0; i < ir->num_instrs; i++)
+        if (ir->instrs[i].lane && ir->instrs[i].kind != CLGRAD_IR_VAR && clgrad_dtype_bytes(ir->instrs[i].dtype) == 8) return true;
     return false;
 }
 

@@ -2,7 +2,7 @@
 
 /* A plan's inside: values (units of memory), launches, and the steps that make them.
  *
- *   lower     calls expanded, simplified                                     plan.c
+ *   lower     calls expanded, simplified; products over one term            lower.c
  *   decide    which nodes are stored, which computed where they are used     decide.c
  *   place     where stored nodes live: values, slices of a concatenation     place.c
  *   order     stored nodes into launches                                     order.c
@@ -152,6 +152,9 @@ struct clgrad_plan {
     clgrad_tensor **inputs, **outputs;
     bool bound;
 };
+
+/* lower.c */
+clgrad_status clgrad_plan_lower(const clgrad_graph *g, clgrad_graph **out);
 
 /* decide.c */
 clgrad_status clgrad_plan_decide(clgrad_plan *plan);

@@ -42,10 +42,11 @@ static bool is_expensive(clgrad_op op)
     return expr && strstr(expr, "clgrad_");
 }
 
-/* Instructions weighed roughly, over the points where they run, and bytes. */
+/* Instructions of the innermost loop weighed roughly, over the points where they run, and bytes. */
 static double estimate(const merger *m, const clgrad_launch *l, const member *of)
 {
-    const double flops_per_us = 200e3, lanes_per_us = 20e3, bytes_per_us = 50e3;
+    const double width = clgrad_device_get_info(m->plan->dev)->float_width;
+    const double flops_per_us = 12.5e3 * width, lanes_per_us = 2.5e3 * width, bytes_per_us = 50e3;
     clgrad_dtype arithmetic;
     double bytes = 0, work = 0;
     for (size_t i = 0; i < of->num_accesses; i++)
@@ -55,10 +56,11 @@ static double estimate(const merger *m, const clgrad_launch *l, const member *of
     double points = 1;
     for (int32_t d = 0; d < l->ir.num_axes; d++) points *= l->ir.axes[d].dead ? 1 : (double)l->ir.axes[d].extent;
     for (size_t i = 0; i < l->ir.num_instrs; i++)
-        work += l->ir.instrs[i].kind == CLGRAD_IR_MAP && is_expensive(l->ir.instrs[i].node->op) ? 15 : 1;
+        if (l->ir.instrs[i].level == CLGRAD_IR_BODY)
+            work += l->ir.instrs[i].kind == CLGRAD_IR_MAP && is_expensive(l->ir.instrs[i].node->op) ? 15 : 1;
     const bool scalar = l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT || l->from >= 0;
     if (l->kind == CLGRAD_LAUNCH_SORT) points = (double)(l->sort_count * l->sort_batches);
-    return points * (work + 1) / (scalar ? lanes_per_us / 16 : lanes_per_us) + bytes / bytes_per_us;
+    return points * (work + 1) / (scalar ? 1250 : lanes_per_us) + bytes / bytes_per_us;
 }
 
 static bool may_merge(const clgrad_plan *plan, const clgrad_launch *l)

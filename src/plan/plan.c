@@ -6,16 +6,6 @@
 
 /* --- making --- */
 
-static clgrad_status lower(clgrad_plan *plan)
-{
-    clgrad_graph *expanded = NULL;
-    CLGRAD_TRY(clgrad_graph_status(plan->graph));
-    CLGRAD_TRY(clgrad_graph_expand_calls(plan->graph, &expanded));
-    const clgrad_status st = clgrad_graph_simplify(expanded, &plan->work);
-    clgrad_graph_release(&expanded);
-    return st;
-}
-
 static void *by_node(clgrad_plan *plan, size_t bytes) { return clgrad_alloc(plan->ctx, plan->work->num_nodes + 1, bytes); }
 
 static clgrad_status allocate_tables(clgrad_plan *plan)
@@ -105,7 +95,7 @@ static clgrad_status make(clgrad_device *dev, const clgrad_graph *g, const clgra
     plan->dev = clgrad_device_retain(dev);
     plan->ctx = clgrad_context_retain(ctx);
     plan->graph = clgrad_graph_retain((clgrad_graph *)g);
-    clgrad_status st = lower(plan);
+    clgrad_status st = clgrad_plan_lower(plan->graph, &plan->work);
     if (st == CLGRAD_OK) st = allocate_tables(plan);
     if (st == CLGRAD_OK) st = take_options(plan, options);
     if (st == CLGRAD_OK) st = check_types(plan);
