@@ -29,6 +29,7 @@ static Suite *first_suite(void)
 {
     play_silently(begin_suite());
     if (test_join_noting()) { /* not where CK_RUN_CASE leaves it out */
+        play_silently(matmul_suite());
         play_silently(plan_ops_suite());
         play_silently(plan_fusion_suite());
     }
