@@ -6,6 +6,7 @@
 #include "support/device.h"
 
 #include <check.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum { GROUP = 24 };
 /* A noted text. Its address stands for the cl_program. */
 typedef struct part {
     char *text;
+    uint64_t hash; /* texts begin alike, so that comparing them is slow */
     size_t head; /* bytes before the preamble, common to a group */
     size_t number;
     struct group *group; /* NULL until it is built */
@@ -43,10 +45,19 @@ static part *part_of(cl_program program)
     return NULL;
 }
 
+/* FNV-1a */
+static uint64_t hash_of(const char *text)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return hash;
+}
+
 static part *part_with(const char *text)
 {
+    const uint64_t hash = hash_of(text);
     for (size_t i = 0; i < num_parts; i++)
-        if (strcmp(parts[i]->text, text) == 0) return parts[i];
+        if (parts[i]->hash == hash && strcmp(parts[i]->text, text) == 0) return parts[i];
     return NULL;
 }
 
@@ -56,6 +67,7 @@ static part *note(const char *text)
     if (p) return p;
     p = calloc(1, sizeof *p);
     p->text = strdup(text);
+    p->hash = hash_of(text);
     p->head = (size_t)(strstr(text, mark) - text);
     p->number = num_parts;
     parts = realloc(parts, (num_parts + 1) * sizeof *parts);
@@ -149,8 +161,9 @@ static void write_part(const part *p, FILE *out, char *const *text, const size_t
     each_definition(p, out, rename_it);
     for (const char *line = p->text + p->head; *line;) {
         const size_t length = strcspn(line, "\n") + 1;
-        fflush(out); /* which brings text and bytes up to date */
-        const bool again = defines_functions(line) && memmem(*text + p->head, *bytes - p->head, line, length);
+        const bool functions = defines_functions(line);
+        if (functions) fflush(out); /* which brings text and bytes up to date */
+        const bool again = functions && memmem(*text + p->head, *bytes - p->head, line, length);
         if (!again) fwrite(line, 1, length, out);
         line += length;
     }
