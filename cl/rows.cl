@@ -23,10 +23,15 @@ ENTRY
             const long LANE = vector * WIDTH;
             STEP_V
         }
+#if WIDTH > 1
         if (vector < last)
+#ifdef __clang__ /* a few turns: to vectorise and unroll them takes PoCL longer than all else in most kernels */
+#pragma clang loop vectorize(disable) interleave(disable) unroll(disable)
+#endif
             for (long LANE = vector * WIDTH; LANE < N; LANE++) {
                 STEP_S
             }
+#endif
         unit += last - first;
     }
 }

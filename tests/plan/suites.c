@@ -24,13 +24,16 @@ static Suite *begin_suite(void)
     return suite;
 }
 
-/* Operations and random graphs are a thousand small programs, so those suites are played once only to note them, before any runs. */
+/* The suites of many programs are played once only to note them, before any runs. */
 static Suite *first_suite(void)
 {
     play_silently(begin_suite());
     if (test_join_noting()) { /* not where CK_RUN_CASE leaves it out */
+        play_silently(matmul_suite());
         play_silently(plan_ops_suite());
         play_silently(plan_fusion_suite());
+        play_silently(plan_merge_suite());
+        play_silently(plan_size_suite());
     }
     test_join_build();
     return matmul_suite();
