@@ -32,6 +32,11 @@
 #define MM_WIDTH (MM_VECTORS * MM_LANES) /* columns of a tile */
 #define MM_PANEL ((1 + MM_PAIR) * MM_DEPTH * MM_VECTORS) /* vectors that a tile's panels hold */
 #define MM_UNROLL _Pragma("unroll")
+#ifdef __clang__ /* for what is rare: to vectorise and unroll it takes a compiler longer than all else */
+#define MM_PLAIN _Pragma("clang loop vectorize(disable) interleave(disable) unroll(disable)")
+#else
+#define MM_PLAIN
+#endif
 #if MM_SHORT
 #define MM_SHORTLY MM_UNROLL
 #else
@@ -119,7 +124,9 @@ MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long c
             MM_UNROLL for (int l = 0; l < MM_LANES; l++) panel[(top + l) * vectors + v] = square[l];
         }
 #endif
+    MM_PLAIN
     for (; q < count; q++)
+        MM_PLAIN
         for (int l = 0; l < vectors * MM_LANES; l++)
             ((local MM_SCALAR *)panel)[q * vectors * MM_LANES + l] = MM_LOAD_B(b + q * mm->b_row + MM_COLUMN(l) * mm->b_col);
 }
@@ -258,7 +265,9 @@ MM_ENTRY
                     mm_panel source = bz + c.left;
 #endif
 #ifdef MM_TOUCHES
+                    MM_PLAIN
                     for (long r = row - top; r < MM_ROWS && q1 == mm->k; r++)
+                        MM_PLAIN
                         for (long l = 0; l < c.width; l += MM_LANES) {
                             const ulong z = batch, i = top + r, j = c.left + l;
                             MM_TOUCHES
@@ -292,7 +301,9 @@ MM_ENTRY
                         continue;
                     }
 #endif
+                    MM_PLAIN
                     for (long r = row - top; r < MM_ROWS; r++)
+                        MM_PLAIN
                         for (long l = c.first; l < c.end;) {
                             const ulong z = batch, MM_I = top + r, MM_J = c.left + l;
 #ifdef MM_EPILOGUE_V
