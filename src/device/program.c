@@ -3,9 +3,10 @@
 #include "base/os.h"
 #include "device/cl_device.h"
 
+/* -w: PoCL counts warnings on the program's stderr, also of loops it does not unroll and of vectors wider than the processor's. */
 const char *clgrad_build_options(const clgrad_device *dev)
 {
-    return dev->record.info.exact_divide ? "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt" : "-cl-std=CL1.2";
+    return dev->record.info.exact_divide ? "-cl-std=CL1.2 -w -cl-fp32-correctly-rounded-divide-sqrt" : "-cl-std=CL1.2 -w";
 }
 
 static void append_prologue(const clgrad_device *dev, clgrad_text *text)
