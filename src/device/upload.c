@@ -35,17 +35,32 @@ static clgrad_status flush(clgrad_device *dev, cl_command_queue queue)
 
 /* --- life --- */
 
-static clgrad_status pin(clgrad_upload *u, size_t bytes)
+/* In the side queue, so that this waits for itself alone. */
+static clgrad_status map(clgrad_upload *u, cl_mem mem, cl_map_flags flags, size_t bytes)
+{
+    clgrad_device *dev = u->dev;
+    cl_int err = CL_SUCCESS;
+    void *host = dev->cl.EnqueueMapBuffer(dev->side_queue, mem, CL_TRUE, flags, 0, bytes, 0, NULL, NULL, &err);
+    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clEnqueueMapBuffer", dev->record.info.name);
+    u->host = host;
+    return CLGRAD_OK;
+}
+
+static clgrad_status create_mapped(clgrad_upload *u, size_t bytes)
+{
+    CLGRAD_TRY(clgrad_buffer_create_unpooled(u->dev, CL_MEM_ALLOC_HOST_PTR, bytes, &u->buffer));
+    return map(u, u->buffer->mem, CL_MAP_WRITE_INVALIDATE_REGION, bytes);
+}
+
+static clgrad_status create_written(clgrad_upload *u, size_t bytes)
 {
     clgrad_device *dev = u->dev;
     cl_int err = CL_SUCCESS;
     CLGRAD_TRY(clgrad_device_open_upload_queue(dev));
+    CLGRAD_TRY(clgrad_buffer_create_unpooled(dev, 0, bytes, &u->buffer));
     u->pinned = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes, NULL, &err);
     if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateBuffer", dev->record.info.name);
-    u->host = dev->cl.EnqueueMapBuffer(dev->upload_queue, u->pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0, bytes, 0, NULL, NULL, &err);
-    if (err == CL_SUCCESS) return CLGRAD_OK;
-    u->host = NULL;
-    return clgrad_cl_refused(dev->ctx, err, "clEnqueueMapBuffer", dev->record.info.name);
+    return map(u, u->pinned, CL_MAP_READ | CL_MAP_WRITE, bytes);
 }
 
 clgrad_status clgrad_upload_create(clgrad_device *dev, size_t bytes, clgrad_upload **out)
@@ -55,9 +70,7 @@ clgrad_status clgrad_upload_create(clgrad_device *dev, size_t bytes, clgrad_uplo
     clgrad_upload *u = clgrad_alloc(dev->ctx, 1, sizeof *u);
     if (!u) return CLGRAD_E_MEMORY;
     *u = (clgrad_upload){ .dev = clgrad_device_retain(dev), .mapped = dev->record.shares_memory };
-    clgrad_status st = clgrad_buffer_create_unpooled(dev, u->mapped ? CL_MEM_ALLOC_HOST_PTR : 0, bytes, &u->buffer);
-    if (st == CLGRAD_OK && !u->mapped) st = pin(u, bytes);
-    if (st == CLGRAD_OK && u->mapped) st = clgrad_upload_recall(u);
+    const clgrad_status st = u->mapped ? create_mapped(u, bytes) : create_written(u, bytes);
     if (st == CLGRAD_OK) *out = u, u = NULL;
     clgrad_upload_release(&u);
     return st;
