@@ -20,6 +20,7 @@ struct clgrad_feed {
     size_t num_columns;
     placed_column columns[CLGRAD_FEED_COLUMNS];
     int64_t rows;
+    size_t slot_bytes;
     slot slots[CLGRAD_FEED_SLOTS];
     size_t next;
     slot *current; /* NULL: none is loaded */
@@ -46,9 +47,9 @@ uint64_t clgrad_feed_bytes(size_t num_columns, const clgrad_feed_column *columns
     return CLGRAD_FEED_SLOTS * offset_of(columns, num_columns, rows);
 }
 
-static clgrad_status create_slot(clgrad_feed *feed, slot *s, size_t bytes)
+static clgrad_status create_slot(clgrad_feed *feed, slot *s)
 {
-    CLGRAD_TRY(clgrad_upload_create(feed->dev, bytes, &s->upload));
+    CLGRAD_TRY(clgrad_upload_create(feed->dev, feed->slot_bytes, &s->upload));
     for (size_t c = 0; c < feed->num_columns; c++) {
         const clgrad_feed_column *desc = &feed->columns[c].desc;
         clgrad_shape shape = { .rank = desc->shape.rank + 1, .dims = { feed->rows } };
@@ -68,11 +69,11 @@ clgrad_status clgrad_feed_create(clgrad_device *dev, size_t num_columns, const c
     if (bytes > SIZE_MAX) return clgrad_fail(ctx, CLGRAD_E_MEMORY, "batches of %lld rows are more than memory can hold", (long long)rows);
     clgrad_feed *feed = clgrad_alloc(ctx, 1, sizeof *feed);
     if (!feed) return CLGRAD_E_MEMORY;
-    *feed = (clgrad_feed){ .dev = clgrad_device_retain(dev), .num_columns = num_columns, .rows = rows };
+    *feed = (clgrad_feed){ .dev = clgrad_device_retain(dev), .num_columns = num_columns, .rows = rows, .slot_bytes = (size_t)bytes };
     for (size_t c = 0; c < num_columns; c++)
         feed->columns[c] = (placed_column){ columns[c], row_bytes(&columns[c]), (size_t)offset_of(columns, c, rows) };
     clgrad_status st = CLGRAD_OK;
-    for (size_t i = 0; st == CLGRAD_OK && i < CLGRAD_FEED_SLOTS; i++) st = create_slot(feed, &feed->slots[i], (size_t)bytes);
+    for (size_t i = 0; st == CLGRAD_OK && i < CLGRAD_FEED_SLOTS; i++) st = create_slot(feed, &feed->slots[i]);
     if (st == CLGRAD_OK) *out = feed, feed = NULL;
     clgrad_feed_release(&feed);
     return st;
@@ -94,11 +95,6 @@ void clgrad_feed_release(clgrad_feed **address)
 
 /* --- loading --- */
 
-static void fill_ones(float *to, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++) to[i] = 1.0f;
-}
-
 static void gather_words(uint32_t *to, const uint32_t *from, const uint32_t *numbers, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) to[i] = from[numbers[i]];
@@ -109,25 +105,18 @@ static void gather_rows(char *to, const char *from, size_t bytes, const uint32_t
     for (int64_t i = 0; i < count; i++) memcpy(to + (size_t)i * bytes, from + numbers[i] * bytes, bytes);
 }
 
-static void gather(const clgrad_feed *feed, char *host, const uint32_t *numbers, int64_t count)
+static void gather(const clgrad_feed *feed, const placed_column *column, char *to, const uint32_t *numbers, int64_t count)
 {
-    for (size_t c = 0; c < feed->num_columns; c++) {
-        const placed_column *column = &feed->columns[c];
-        void *to = host + column->offset;
-        if (!column->desc.rows)
-            fill_ones(to, count);
-        else if (column->row_bytes == sizeof(uint32_t))
-            gather_words(to, column->desc.rows, numbers, count);
-        else
-            gather_rows(to, column->desc.rows, column->row_bytes, numbers, count);
+    const size_t bytes = column->row_bytes;
+    if (!column->desc.rows) {
+        for (int64_t i = 0; i < feed->rows; i++) ((float *)to)[i] = 1.0f;
+        return;
     }
-}
-
-/* Of a slot that is not full the last column ends before the slot does. */
-static size_t filled_bytes(const clgrad_feed *feed, int64_t count)
-{
-    const placed_column *last = &feed->columns[feed->num_columns - 1];
-    return last->offset + (size_t)count * last->row_bytes;
+    if (bytes == sizeof(uint32_t))
+        gather_words((uint32_t *)to, column->desc.rows, numbers, count);
+    else
+        gather_rows(to, column->desc.rows, bytes, numbers, count);
+    for (int64_t i = count; i < feed->rows; i++) memcpy(to + (size_t)i * bytes, to + (size_t)(count - 1) * bytes, bytes);
 }
 
 clgrad_status clgrad_feed_load(clgrad_feed *feed, const uint32_t *numbers, int64_t count, clgrad_tensor *const **tensors)
@@ -137,8 +126,9 @@ clgrad_status clgrad_feed_load(clgrad_feed *feed, const uint32_t *numbers, int64
     if (feed->current) CLGRAD_TRY(clgrad_upload_recall(feed->current->upload));
     feed->current = NULL;
     CLGRAD_TRY(clgrad_upload_open(s->upload, &host));
-    gather(feed, host, numbers, count);
-    CLGRAD_TRY(clgrad_upload_send(s->upload, filled_bytes(feed, count)));
+    for (size_t c = 0; c < feed->num_columns; c++)
+        gather(feed, &feed->columns[c], (char *)host + feed->columns[c].offset, numbers, count);
+    CLGRAD_TRY(clgrad_upload_send(s->upload, feed->slot_bytes));
     feed->current = s;
     feed->next = (feed->next + 1) % CLGRAD_FEED_SLOTS;
     *tensors = s->tensors;

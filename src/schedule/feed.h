@@ -22,7 +22,7 @@ clgrad_status clgrad_feed_create(clgrad_device *dev, size_t num_columns, const c
                                  clgrad_feed **out);
 void clgrad_feed_release(clgrad_feed **feed);
 
-/* Rows `numbers[0] .. numbers[count - 1]`, 0 < count <= rows, into the next slot. *tensors: by column, [rows, shape of a row], of which
- * the first `count` rows are filled; borrowed until the next load, by then all work that reads them must be enqueued. What is enqueued
- * later finds them there. Waits only when all slots are in use. */
+/* Rows `numbers[0] .. numbers[count - 1]`, 0 < count <= rows, into the next slot, the last one again where the slot has room for more.
+ * *tensors: by column, [rows, shape of a row], borrowed until the next load; by then all work that reads them must be enqueued. What is
+ * enqueued later finds them there. Waits only when all slots are in use. */
 clgrad_status clgrad_feed_load(clgrad_feed *feed, const uint32_t *numbers, int64_t count, clgrad_tensor *const **tensors);

@@ -96,9 +96,11 @@ clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, co
     *out = NULL;
     clgrad_graph *g = NULL;
     CLGRAD_TRY(clgrad_graph_create(ctx, &g));
-    const clgrad_node features = clgrad_input(g, "d.0", CLGRAD_F32, CLGRAD_SHAPE(count, clgrad_model_inputs(task->model)));
-    const clgrad_node targets = clgrad_input(g, "d.1", target_type(task), target_shape(task, count));
-    const clgrad_node weights = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(count));
+    const bool whole = !front->ordered && count == batch;
+    clgrad_node data[3] = { CLGRAD_NONE, CLGRAD_NONE };
+    if (!whole) data[0] = clgrad_input(g, "d.0", CLGRAD_F32, CLGRAD_SHAPE(count, clgrad_model_inputs(task->model)));
+    if (!whole) data[1] = clgrad_input(g, "d.1", target_type(task), target_shape(task, count));
+    data[2] = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(count));
     const clgrad_node order = front->ordered ? clgrad_input(g, "d.3", CLGRAD_I32, CLGRAD_SHAPE(count)) : CLGRAD_NONE;
     const clgrad_node offset = clgrad_input(g, "hyper.offset", CLGRAD_I64, CLGRAD_SCALAR);
     const clgrad_node limit = clgrad_input(g, "hyper.limit", CLGRAD_I64, CLGRAD_SCALAR);
@@ -107,10 +109,11 @@ clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, co
     const clgrad_node last = clgrad_sub(g, limit, broadcast_int(g, 1, batch));
     clgrad_node sample = clgrad_min(g, place, last);
     if (front->ordered) sample = clgrad_take(g, order, sample, 0);
+    for (size_t i = 0; i < 3 && !whole; i++) data[i] = clgrad_take(g, data[i], sample, 0);
     const clgrad_node real = clgrad_cast(g, clgrad_lt(g, place, limit), CLGRAD_F32);
-    clgrad_status st = clgrad_output(g, "d.0", clgrad_take(g, features, sample, 0));
-    if (st == CLGRAD_OK) st = clgrad_output(g, "d.1", clgrad_take(g, targets, sample, 0));
-    if (st == CLGRAD_OK) st = clgrad_output(g, "d.2", clgrad_mul(g, real, clgrad_take(g, weights, sample, 0)));
+    clgrad_status st = whole ? CLGRAD_OK : clgrad_output(g, "d.0", data[0]);
+    if (st == CLGRAD_OK && !whole) st = clgrad_output(g, "d.1", data[1]);
+    if (st == CLGRAD_OK) st = clgrad_output(g, "d.2", clgrad_mul(g, real, data[2]));
     if (st == CLGRAD_OK && front->mask) st = clgrad_output(g, "d.3", real);
     return finish(&g, st, out);
 }

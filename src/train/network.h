@@ -35,11 +35,11 @@ clgrad_status clgrad_task_objective(const clgrad_task *task, int64_t batch, clgr
 typedef struct clgrad_front {
     int64_t count; /* samples that lie there */
     int64_t batch;
-    bool ordered;  /* they are looked up in an order, else taken as they lie */
+    bool ordered;  /* they are looked up in an order, else taken as they lie: when they are one batch, without a copy */
     bool mask;     /* say which samples of the batch are real */
 } clgrad_front;
 /* features, targets, weights, order (named d.0 .. d.3) and hyper.offset, hyper.limit -> x, y, w (d.0 .. d.2), and, with mask, 1 for
- * each real sample (d.3). Samples from limit on have weight 0. */
+ * each real sample (d.3). Samples from limit on have weight 0. Of one batch as it lies x and y are the inputs themselves. */
 clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out);
 /* As front joined with the model without dropout: parameters, d.0 .. d.3 -> "sums" [2]: w * loss; hits, or squared errors. */
 clgrad_status clgrad_task_evaluation(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out);
