@@ -146,7 +146,7 @@ CLGRAD_API clgrad_status clgrad_predict(clgrad_device *dev, const clgrad_config 
 /* --- looking at what a configuration computes --- */
 
 typedef enum clgrad_workload_kind {
-    CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident data, gradient, update */
+    CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident or streamed data, gradient, update */
     CLGRAD_WORKLOAD_FORWARD,  /* what a prediction shows, for one batch */
     CLGRAD_WORKLOAD_GRADIENT, /* loss and gradient for one batch */
     CLGRAD_WORKLOAD_HVP,      /* Hessian-vector products for one batch at a kept point */

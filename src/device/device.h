@@ -1,7 +1,7 @@
 #pragma once
 
 /* The device room as later rooms see it: buffers, kernels and events of one device; no OpenCL types.
- * All work of a device goes through one in-order queue; nothing here waits unless its comment says so. */
+ * All work of a device goes through one in-order queue (uploads may have a second, ordered with it by events); nothing here waits unless its comment says so. */
 
 #include "base/base.h"
 #include "clgrad/device.h"

@@ -91,11 +91,11 @@ END_TEST
 START_TEST(streamed_is_resident_with_weighted_numbers)
 {
     static char text[64 * 3000];
-    size_t n = (size_t)sprintf(text, "a,b,w,y\n");
+    size_t n = (size_t)snprintf(text, sizeof text, "a,b,w,y\n");
     if (!test_device()) return;
     for (int i = 0; i < 3000; i++) {
         const double a = i * 37 % 101 / 101.0, b = i * 53 % 97 / 97.0;
-        n += (size_t)sprintf(text + n, "%.4f,%.4f,%d.5,%.4f\n", a, b, i % 4, a - 2 * b);
+        n += (size_t)snprintf(text + n, sizeof text - n, "%.4f,%.4f,%d.5,%.4f\n", a, b, i % 4, a - 2 * b);
     }
     clgrad_config *config = train_config("model.layers=2-4-1", "loss=mse", "data.weights=w", "data.validation=0.5", "train.batch=16",
                                          "train.epochs=2", NULL);
