@@ -202,7 +202,7 @@ int command_explain(int argc, char **argv)
 {
     static const char *const flags[] = { "activation", "dropout", "loss",     "optimizer",  "lr",        "momentum", "beta2", "epsilon",
                                          "weight-decay", "l1",    "l2",       "clip-value", "clip-norm", "batch",    "accumulate",
-                                         "groups",  "seed",       NULL };
+                                         "groups",  "seed",       "residency", NULL };
     static const settings_command command = {
         "explain", "explain MODEL [OPTIONS]",
         "What a model's kernels do, move and take. MODEL is its layers, 784-128-10, or a saved file; what is explained is one\n"

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* What may differ from the training configuration when a model meets other data. */
-static const char *const data_flags[] = { "data", "format", "target", "header", "missing", "weights", "limit", "batch", NULL };
+static const char *const eval_flags[] = { "data", "format", "target", "header", "missing", "weights", "limit", "batch", "residency", NULL };
+static const char *const predict_flags[] = { "data", "format", "target", "header", "missing", "weights", "limit", "batch", NULL };
 
 typedef struct model_run {
     clgrad_context *ctx;
@@ -40,8 +41,8 @@ static int evaluate(model_run *run, const settings_arguments *a)
     if (a->json) {
         char name[48];
         snprintf(name, sizeof name, "test_%s", r.metric);
-        return print_json(json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:f}", "model", a->operands[0], "device", r.device, "driver",
-                                    r.driver, "samples", (json_int_t)r.samples, "test_loss", number_or_null(r.test_loss), name,
+        return print_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:f}", "model", a->operands[0], "device", r.device, "driver",
+                                    r.driver, "residency", r.residency, "samples", (json_int_t)r.samples, "test_loss", number_or_null(r.test_loss), name,
                                     number_or_null(r.test_metric), "seconds", r.seconds));
     }
     printf("device     %s, driver %s\n", r.device, r.driver);
@@ -52,7 +53,7 @@ static int evaluate(model_run *run, const settings_arguments *a)
 int command_eval(int argc, char **argv)
 {
     static const settings_command command = {
-        "eval", "eval MODEL --data PATH [OPTIONS]", "Loss and accuracy (or R2) of a saved model on a data set.", "sdujp", data_flags, 1,
+        "eval", "eval MODEL --data PATH [OPTIONS]", "Loss and accuracy (or R2) of a saved model on a data set.", "sdujp", eval_flags, 1,
     };
     settings_arguments a;
     int code = settings_parse(&command, argc, argv, &a);
@@ -119,7 +120,7 @@ int command_predict(int argc, char **argv)
     static const settings_command command = {
         "predict", "predict MODEL --data PATH [OPTIONS]",
         "A saved model's outputs for every sample, as CSV: class probabilities and the most probable class, or values.", "sdujpo",
-        data_flags, 1,
+        predict_flags, 1,
     };
     settings_arguments a;
     int code = settings_parse(&command, argc, argv, &a);

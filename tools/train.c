@@ -64,9 +64,9 @@ static void set_metric(json_t *object, const char *set, const char *metric, doub
 static json_t *result_json(const clgrad_train_result *r, const char *model)
 {
     const char *metric = *r->metric ? r->metric : "metric";
-    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:s}", "device", r->device, "driver", r->driver,
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:f, s:b, s:s}", "device", r->device, "driver", r->driver,
                           "arithmetic", r->arithmetic, "epochs", (json_int_t)r->epochs, "steps", (json_int_t)r->steps, "samples",
-                          (json_int_t)r->samples, "parameters", (json_int_t)r->parameters, "memory_bytes",
+                          (json_int_t)r->samples, "parameters", (json_int_t)r->parameters, "residency", r->residency, "memory_bytes",
                           (json_int_t)r->memory_bytes, "seconds", r->seconds, "samples_per_second", r->samples_per_second,
                           "stopped_early", r->stopped_early, "digest", r->digest);
     json_object_set_new(o, "train_loss", number_or_null(r->train_loss));
@@ -91,8 +91,8 @@ static void print_result(const clgrad_train_result *r, const char *model)
     print_measure("train", r, r->train_metric, r->train_loss);
     print_measure("validation", r, r->validation_metric, r->validation_loss);
     print_measure("test", r, r->test_metric, r->test_loss);
-    printf("speed      %.0f samples/s (%lld epochs, %lld steps in %.2f s%s)\n", r->samples_per_second, (long long)r->epochs,
-           (long long)r->steps, r->seconds, r->stopped_early ? ", stopped early" : "");
+    printf("speed      %.0f samples/s (%lld epochs, %lld steps in %.2f s%s%s)\n", r->samples_per_second, (long long)r->epochs,
+           (long long)r->steps, r->seconds, r->stopped_early ? ", stopped early" : "", strcmp(r->residency, "stream") == 0 ? ", data streamed" : "");
     if (model && *model) printf("model      %s\n", model);
 }
 

@@ -94,9 +94,10 @@ typedef struct clgrad_train_result {
     double train_metric, validation_metric, test_metric;
     bool stopped_early;
     char digest[65];             /* SHA-256 over the parameters, hexadecimal */
+    const char *residency;       /* where the data were: "device", or "stream": in host memory, batch by batch to the device; "" before it is known */
 } clgrad_train_result;
 
-#define CLGRAD_TRAIN_RESULT_INIT { sizeof(clgrad_train_result), "", "", "", "", 0, 0, 0, 0, 0, 0.0, 0.0, NAN, NAN, NAN, NAN, NAN, NAN, false, "" }
+#define CLGRAD_TRAIN_RESULT_INIT { sizeof(clgrad_train_result), "", "", "", "", 0, 0, 0, 0, 0, 0.0, 0.0, NAN, NAN, NAN, NAN, NAN, NAN, false, "", "" }
 
 typedef struct clgrad_train_callbacks {
     size_t struct_size;
@@ -120,7 +121,8 @@ typedef struct clgrad_train_callbacks {
  *
  * CLGRAD_E_CONFIG       values that do not fit together or do not fit the data; nothing was started.
  * CLGRAD_E_FILE, CLGRAD_E_FORMAT  the data, or the file to resume from.
- * CLGRAD_E_MEMORY       the run needs more than the device has; the text says both.
+ * CLGRAD_E_MEMORY       the run needs more than the device has, also with its data streamed (data.residency=device: with them on the
+ *                       device); the text says both.
  * CLGRAD_E_INTERRUPTED  progress returned false; a checkpoint is written where `save` is set.
  * CLGRAD_E_NOT_FINITE   the loss became NaN or infinite; the text says where; the last good checkpoint stays.
  */
@@ -144,7 +146,7 @@ CLGRAD_API clgrad_status clgrad_predict(clgrad_device *dev, const clgrad_config 
 /* --- looking at what a configuration computes --- */
 
 typedef enum clgrad_workload_kind {
-    CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident data, gradient, update */
+    CLGRAD_WORKLOAD_STEP,     /* one training step: a batch out of resident or streamed data, gradient, update */
     CLGRAD_WORKLOAD_FORWARD,  /* what a prediction shows, for one batch */
     CLGRAD_WORKLOAD_GRADIENT, /* loss and gradient for one batch */
     CLGRAD_WORKLOAD_HVP,      /* Hessian-vector products for one batch at a kept point */

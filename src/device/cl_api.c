@@ -30,11 +30,13 @@ clgrad_status clgrad_cl_load(clgrad_context *ctx, clgrad_cl_api *out)
 #define CL_STATUS(name, parameters, arguments) LOOK_UP(name)
 #define CL_ENQUEUE(name, parameters, arguments) LOOK_UP(name)
 #define CL_OBJECT(type, name, parameters, arguments) LOOK_UP(name)
+#define CL_MAP(name, parameters, arguments) LOOK_UP(name)
 #define CL_RELEASE(name, type) LOOK_UP(name)
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
+#undef CL_MAP
 #undef CL_RELEASE
 #undef LOOK_UP
     if (missing)

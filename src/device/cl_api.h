@@ -16,11 +16,13 @@ typedef struct clgrad_cl_api {
 #define CL_STATUS(name, parameters, arguments) cl_int(CL_API_CALL *name) parameters;
 #define CL_ENQUEUE(name, parameters, arguments) cl_int(CL_API_CALL *name) parameters;
 #define CL_OBJECT(type, name, parameters, arguments) type(CL_API_CALL *name) parameters;
+#define CL_MAP(name, parameters, arguments) void *(CL_API_CALL *name) parameters;
 #define CL_RELEASE(name, type) cl_int(CL_API_CALL *name)(type object);
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
+#undef CL_MAP
 #undef CL_RELEASE
 } clgrad_cl_api;
 

@@ -53,6 +53,7 @@ struct clgrad_device {
     cl_context context;
     cl_command_queue queue; /* in order; its own or the caller's */
     cl_command_queue side_queue; /* its own: for work that is waited for at once, whatever `queue` is held up by */
+    cl_command_queue upload_queue; /* its own: for writes beside the work of `queue`; NULL until there is something to upload */
     int64_t pid;            /* of the process that opened it; OpenCL does not survive fork */
     bool lost, unfused, profiling;
     bool waits_for_others; /* events of other queues were waited for, so a failed wait need not be this device's fault */
@@ -77,6 +78,7 @@ struct clgrad_buffer {
     cl_mem mem;
     size_t bytes;       /* asked for */
     size_t class_bytes; /* held; 0 for a caller's buffer, which never enters the pool */
+    bool unpooled;      /* held, but goes back to the driver */
 };
 
 /* Of an enqueued read, also the memory it writes into: an event that is given up before its read has ended is kept by the device. */
@@ -114,7 +116,11 @@ clgrad_status clgrad_device_begin(clgrad_context *ctx, const clgrad_device_optio
 clgrad_status clgrad_device_open_context(clgrad_device *dev);
 clgrad_status clgrad_device_open_queue(clgrad_device *dev);
 clgrad_status clgrad_device_complete(clgrad_device *dev);
+/* Makes the upload queue, once. */
+clgrad_status clgrad_device_open_upload_queue(clgrad_device *dev);
 
+/* Memory that nobody had before and nobody gets after, with these flags beside CL_MEM_READ_WRITE. */
+clgrad_status clgrad_buffer_create_unpooled(clgrad_device *dev, cl_mem_flags flags, size_t bytes, clgrad_buffer **out);
 /* A caller's memory as a buffer: retained, never pooled. */
 clgrad_status clgrad_buffer_adopt(clgrad_device *dev, cl_mem mem, clgrad_buffer **out);
 cl_mem clgrad_buffer_get_cl_mem(const clgrad_buffer *buffer);

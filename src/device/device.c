@@ -85,6 +85,11 @@ clgrad_status clgrad_device_open_queue(clgrad_device *dev)
     return make_queue(dev, dev->profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &dev->queue);
 }
 
+clgrad_status clgrad_device_open_upload_queue(clgrad_device *dev)
+{
+    return dev->upload_queue ? CLGRAD_OK : make_queue(dev, 0, &dev->upload_queue);
+}
+
 /* The probe runs in the side queue, so that a caller's queue sees nothing of it and cannot hold it up. */
 clgrad_status clgrad_device_complete(clgrad_device *dev)
 {
@@ -156,6 +161,7 @@ void clgrad_device_release(clgrad_device **address)
     clgrad_pool_release(dev);
     if (clgrad_device_is_ours(dev)) {
         if (dev->side_queue) dev->cl.ReleaseCommandQueue(dev->side_queue);
+        if (dev->upload_queue) dev->cl.ReleaseCommandQueue(dev->upload_queue);
         if (dev->queue) dev->cl.ReleaseCommandQueue(dev->queue);
         if (dev->context) dev->cl.ReleaseContext(dev->context);
     }

@@ -1,7 +1,7 @@
 #pragma once
 
 /* The device room as later rooms see it: buffers, kernels and events of one device; no OpenCL types.
- * All work of a device goes through one in-order queue; nothing here waits unless its comment says so. */
+ * All work of a device goes through one in-order queue (uploads may have a second, ordered with it by events); nothing here waits unless its comment says so. */
 
 #include "base/base.h"
 #include "clgrad/device.h"
@@ -35,6 +35,25 @@ clgrad_status clgrad_buffer_fill(clgrad_buffer *buffer, size_t offset, size_t by
 /* src and dst may be one buffer if the ranges do not overlap. */
 clgrad_status clgrad_buffer_copy(clgrad_buffer *dst, size_t dst_offset, clgrad_buffer *src, size_t src_offset,
                                  size_t bytes);
+
+/* --- memory that the host fills anew while the device works --- */
+
+/* A buffer for what the host has and the device needs soon. Its life goes round: open, send, work that reads it, recall. Where the device
+ * shares memory with the host, the host writes into the buffer itself (mapped and unmapped in the device's queue: nothing is copied);
+ * elsewhere into pinned memory, from which a second queue writes the buffer beside the device's work, ordered by events.
+ * Nothing is allocated after create. */
+typedef struct clgrad_upload clgrad_upload;
+/* bytes > 0; of device memory that is not pooled, touched like any other. */
+clgrad_status clgrad_upload_create(clgrad_device *dev, size_t bytes, clgrad_upload **out);
+/* Waits for a write that is on its way. */
+void clgrad_upload_release(clgrad_upload **upload);
+clgrad_buffer *clgrad_upload_buffer(const clgrad_upload *upload); /* borrowed */
+/* *host: `bytes` to write into, all undefined. Waits until the device has done with what was sent there before. */
+clgrad_status clgrad_upload_open(clgrad_upload *upload, void **host);
+/* What is enqueued later finds the first `bytes` in the buffer; the rest is undefined. The host's memory is the host's no more. */
+clgrad_status clgrad_upload_send(clgrad_upload *upload, size_t bytes);
+/* What was enqueued so far is all that reads what was sent. Flushes. */
+clgrad_status clgrad_upload_recall(clgrad_upload *upload);
 
 /* --- programs and kernels ---------------------------------------------------------------------------------------- */
 

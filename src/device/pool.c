@@ -59,10 +59,10 @@ static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
     return err;
 }
 
-static cl_int allocate(clgrad_device *dev, size_t bytes, cl_mem *out)
+static cl_int allocate(clgrad_device *dev, cl_mem_flags flags, size_t bytes, cl_mem *out)
 {
     cl_int err = CL_SUCCESS;
-    const cl_mem mem = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_WRITE, bytes, NULL, &err);
+    const cl_mem mem = dev->cl.CreateBuffer(dev->context, flags, bytes, NULL, &err);
     if (err == CL_SUCCESS) err = touch(dev, mem, bytes);
     if (err == CL_SUCCESS)
         *out = mem;
@@ -71,15 +71,13 @@ static cl_int allocate(clgrad_device *dev, size_t bytes, cl_mem *out)
     return err;
 }
 
-static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
+static clgrad_status get_fresh(clgrad_device *dev, cl_mem_flags flags, size_t bytes, cl_mem *out)
 {
     clgrad_pool *pool = &dev->pool;
-    /* Oclgrind takes memory that had another owner for never written, whatever is written to it: it gets fresh memory each time. */
-    if (!(dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) && take_pooled(pool, bytes, out)) return CLGRAD_OK;
-    cl_int err = allocate(dev, bytes, out);
+    cl_int err = allocate(dev, flags, bytes, out);
     if (err != CL_SUCCESS && pool->count > 0) {
         trim(dev);
-        err = allocate(dev, bytes, out);
+        err = allocate(dev, flags, bytes, out);
     }
     if (err != CL_SUCCESS) {
         const clgrad_status status = clgrad_cl_refused(dev->ctx, err, "allocation", dev->record.info.name);
@@ -92,6 +90,19 @@ static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
     return CLGRAD_OK;
 }
 
+static clgrad_status get_memory(clgrad_device *dev, size_t bytes, cl_mem *out)
+{
+    /* Oclgrind takes memory that had another owner for never written, whatever is written to it: it gets fresh memory each time. */
+    if (!(dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) && take_pooled(&dev->pool, bytes, out)) return CLGRAD_OK;
+    return get_fresh(dev, CL_MEM_READ_WRITE, bytes, out);
+}
+
+static void return_memory(clgrad_device *dev, cl_mem mem, size_t bytes)
+{
+    if (clgrad_device_is_ours(dev)) dev->cl.ReleaseMemObject(mem);
+    dev->pool.now_bytes -= bytes;
+}
+
 /* Keeps the memory if there is room in the pool's list and it holds less than an eighth of the device's memory. */
 static void give_memory(clgrad_device *dev, cl_mem mem, size_t bytes)
 {
@@ -101,18 +112,23 @@ static void give_memory(clgrad_device *dev, cl_mem mem, size_t bytes)
         pool->held_bytes += bytes;
         return;
     }
-    if (clgrad_device_is_ours(dev)) dev->cl.ReleaseMemObject(mem);
-    pool->now_bytes -= bytes;
+    return_memory(dev, mem, bytes);
 }
 
-clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
+static clgrad_status check_size(clgrad_device *dev, size_t bytes)
 {
-    *out = NULL;
     CLGRAD_TRY(clgrad_device_check(dev));
     if (bytes == 0) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "a buffer needs at least one byte");
     if (bytes > dev->record.info.allocation_bytes)
         return clgrad_fail(dev->ctx, CLGRAD_E_MEMORY, "%zu bytes are more than '%s' allows in one allocation (%llu)",
                            bytes, dev->record.info.name, (unsigned long long)dev->record.info.allocation_bytes);
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
+{
+    *out = NULL;
+    CLGRAD_TRY(check_size(dev, bytes));
     /* Releasing must not need memory, so the pool's list grows here; when it is full, memory goes back to the driver. */
     CLGRAD_TRY(clgrad_reserve(dev->ctx, &dev->pool.blocks, &dev->pool.capacity, dev->pool.count + 64,
                               sizeof *dev->pool.blocks));
@@ -120,6 +136,23 @@ clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buff
     if (!buffer) return CLGRAD_E_MEMORY;
     *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes, .class_bytes = size_class(dev, bytes) };
     const clgrad_status status = get_memory(dev, buffer->class_bytes, &buffer->mem);
+    if (status) {
+        clgrad_free(dev->ctx, buffer);
+        return status;
+    }
+    buffer->dev = clgrad_device_retain(dev);
+    *out = buffer;
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_buffer_create_unpooled(clgrad_device *dev, cl_mem_flags flags, size_t bytes, clgrad_buffer **out)
+{
+    *out = NULL;
+    CLGRAD_TRY(check_size(dev, bytes));
+    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
+    if (!buffer) return CLGRAD_E_MEMORY;
+    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes, .class_bytes = bytes, .unpooled = true };
+    const clgrad_status status = get_fresh(dev, CL_MEM_READ_WRITE | flags, bytes, &buffer->mem);
     if (status) {
         clgrad_free(dev->ctx, buffer);
         return status;
@@ -141,7 +174,9 @@ void clgrad_buffer_release(clgrad_buffer **address)
     *address = NULL;
     if (!buffer || --buffer->refs > 0) return;
     clgrad_device *dev = buffer->dev;
-    if (buffer->class_bytes)
+    if (buffer->unpooled)
+        return_memory(dev, buffer->mem, buffer->class_bytes);
+    else if (buffer->class_bytes)
         give_memory(dev, buffer->mem, buffer->class_bytes);
     else if (clgrad_device_is_ours(dev))
         dev->cl.ReleaseMemObject(buffer->mem);

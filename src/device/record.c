@@ -139,7 +139,9 @@ static void query_limits(const querying *q)
     cl_ulong memory = 0, allocation = 0, local = 0;
     cl_uint units = 1, clock = 0;
     cl_device_type type = CL_DEVICE_TYPE_DEFAULT;
+    cl_bool unified = CL_FALSE;
     ASK(q, CL_DEVICE_TYPE, type);
+    ASK(q, CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
     ASK(q, CL_DEVICE_MAX_COMPUTE_UNITS, units);
     ASK(q, CL_DEVICE_MAX_CLOCK_FREQUENCY, clock);
     ASK(q, CL_DEVICE_GLOBAL_MEM_SIZE, memory);
@@ -150,6 +152,7 @@ static void query_limits(const querying *q)
     info->kind = type & CL_DEVICE_TYPE_GPU ? CLGRAD_DEVICE_GPU
                  : type & CL_DEVICE_TYPE_CPU ? CLGRAD_DEVICE_CPU
                                              : CLGRAD_DEVICE_OTHER;
+    q->record->shares_memory = unified || info->kind == CLGRAD_DEVICE_CPU;
     info->compute_units = units, info->clock_mhz = clock;
     info->memory_bytes = memory, info->allocation_bytes = allocation ? allocation : memory;
     info->local_bytes = local;

@@ -22,6 +22,7 @@ typedef struct clgrad_record {
     cl_device_id id;
     const char *platform_version;
     unsigned quirks; /* clgrad_quirk, combined */
+    bool shares_memory; /* with the host: what is mapped is not copied */
     char *texts[CLGRAD_RECORD_TEXTS]; /* what info's strings point at */
     size_t num_texts;
 } clgrad_record;

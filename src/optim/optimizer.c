@@ -313,6 +313,7 @@ static clgrad_status check_memory(clgrad_optimizer *opt, const clgrad_optimizer_
         if (parts[i]->graph) CLGRAD_TRY(clgrad_plan_estimate(opt->dev, parts[i]->graph, NULL, &scratch));
         opt->need_bytes += scratch;
     }
+    if (source->need_bytes) *source->need_bytes = opt->need_bytes;
     return clgrad_memory_check(opt->dev, opt->need_bytes, "the optimizer");
 }
 

@@ -53,6 +53,7 @@ typedef struct clgrad_optimizer_source {
     /* What makes f's data from other data, or NULL. Its outputs d.0, d.1, ... are f's data inputs in order; its own inputs are
      * d.0, d.1, ..., the data of each step, and fields hyper.*. */
     clgrad_graph *front;
+    uint64_t *need_bytes; /* gets what it all needs, also when that is refused; may be NULL */
     uint64_t other_bytes; /* of device memory that the caller will hold besides: counted when need is compared with what is there */
 } clgrad_optimizer_source;
 clgrad_status clgrad_optimizer_create_from(clgrad_device *dev, const clgrad_optimizer_source *source,

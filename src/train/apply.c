@@ -1,7 +1,7 @@
 /* Saved models at work: evaluation and prediction. */
 
 #include "train/checkpoint.h"
-#include "train/resident.h"
+#include "train/evaluator.h"
 
 /* A saved model and the data it is to see. */
 typedef struct application {
@@ -58,19 +58,22 @@ static clgrad_status open_application(application *a, const clgrad_settings *set
 
 /* --- evaluation --- */
 
-static clgrad_status evaluate(application *a, clgrad_train_result *result)
+static clgrad_status evaluate(application *a, const clgrad_settings *settings, clgrad_train_result *result)
 {
-    clgrad_resident resident = { NULL };
+    clgrad_source source = { NULL };
     clgrad_evaluator evaluator = { NULL };
     /* every sample is in the one set */
     a->data.first[CLGRAD_SUBSET_VALIDATION] = a->data.first[CLGRAD_SUBSET_TEST] = 0;
-    result->memory_bytes = clgrad_resident_bytes(&a->task, &a->data);
+    const uint64_t resident_bytes = clgrad_source_bytes(&a->task, &a->data, 0, false);
+    const bool streams = clgrad_residency_streams(settings, a->dev, &a->task, &a->data, resident_bytes);
+    result->memory_bytes = clgrad_source_bytes(&a->task, &a->data, 0, streams);
+    result->residency = clgrad_residency_name(streams);
     clgrad_status st = clgrad_memory_check(a->dev, result->memory_bytes, "the evaluation");
-    if (st == CLGRAD_OK) st = clgrad_resident_create(a->dev, &a->task, &a->data, &resident);
-    if (st == CLGRAD_OK) st = clgrad_evaluator_create(a->dev, &a->task, &a->data, &resident, a->params, &evaluator);
+    if (st == CLGRAD_OK) st = clgrad_source_create(a->dev, &a->task, &a->data, streams, &source);
+    if (st == CLGRAD_OK) st = clgrad_evaluator_create(&source, a->params, &evaluator);
     if (st == CLGRAD_OK) st = clgrad_evaluator_run(&evaluator, CLGRAD_SUBSET_TEST, &result->test_loss, &result->test_metric);
     clgrad_evaluator_release(&evaluator);
-    clgrad_resident_release(&resident);
+    clgrad_source_release(&source);
     return st;
 }
 
@@ -86,7 +89,7 @@ clgrad_status clgrad_evaluate(clgrad_device *dev, const clgrad_config *config, c
     if (st == CLGRAD_OK) {
         result->metric = a.task.classes ? "accuracy" : "r2";
         result->samples = a.data.count;
-        st = evaluate(&a, result);
+        st = evaluate(&a, &config->settings, result);
     }
     close_application(&a);
     return st;

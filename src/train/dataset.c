@@ -117,6 +117,16 @@ clgrad_status clgrad_dataset_load(clgrad_context *ctx, const clgrad_settings *se
     return st;
 }
 
+int64_t clgrad_dataset_largest(const clgrad_dataset *data)
+{
+    int64_t largest = 1;
+    for (int s = 0; s < CLGRAD_SUBSET_COUNT; s++) {
+        const int64_t size = clgrad_dataset_size(data, (clgrad_subset)s);
+        if (size > largest) largest = size;
+    }
+    return largest;
+}
+
 /* --- labels and weights --- */
 
 clgrad_status clgrad_dataset_check_labels(const clgrad_dataset *data, int64_t num_classes)

@@ -48,6 +48,8 @@ static inline int64_t clgrad_dataset_size(const clgrad_dataset *data, clgrad_sub
 {
     return data->first[split + 1] - data->first[split];
 }
+/* Samples of the largest set, at least 1. */
+int64_t clgrad_dataset_largest(const clgrad_dataset *data);
 static inline const uint32_t *clgrad_dataset_order(const clgrad_dataset *data, clgrad_subset split)
 {
     return data->order + data->first[split];

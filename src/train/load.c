@@ -106,7 +106,8 @@ clgrad_status clgrad_config_load_model(clgrad_config *config, const char *path)
 /* Keys that may differ between a run and its continuation. */
 static bool may_change(const char *key)
 {
-    static const char *const keys[] = { "train.epochs", "train.steps", "train.checkpoint", "train.patience", "data.path", "save" };
+    static const char *const keys[] = { "train.epochs", "train.steps", "train.checkpoint", "train.patience", "data.path", "data.residency",
+                                        "save" };
     for (size_t i = 0; i < CLGRAD_COUNT(keys); i++)
         if (strcmp(key, keys[i]) == 0) return true;
     return false;

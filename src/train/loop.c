@@ -16,7 +16,9 @@ static clgrad_status shuffle(clgrad_trainer *t)
     clgrad_random_permutation((uint64_t)t->settings->train_seed, CLGRAD_DRAW_SHUFFLE, (uint64_t)t->state.epoch, t->permutation,
                               (uint32_t)t->num_train);
     for (int64_t i = 0; i < t->num_train; i++) t->order[i] = samples[t->permutation[i]];
-    return clgrad_tensor_write(t->resident.shuffled, t->order, (size_t)t->data.count * sizeof *t->order);
+    clgrad_reader_restart(&t->reader);
+    if (t->streams) return CLGRAD_OK;
+    return clgrad_tensor_write(t->source.resident.shuffled, t->order, (size_t)t->data.count * sizeof *t->order);
 }
 
 static int64_t min_i64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -112,12 +114,12 @@ static clgrad_status run_update(clgrad_trainer *t)
     const int64_t batch = t->settings->train_batch, first = t->state.offset;
     const int64_t end = min_i64(first + batch * t->settings->train_accumulate, t->num_train);
     const double weight = weight_between(t, first, end);
-    clgrad_tensor *data[] = { t->resident.features, t->resident.targets, t->resident.weights, t->resident.shuffled };
     for (int64_t offset = first; offset < end; offset += batch) {
-        const clgrad_micro_batch micro = { .data = data,
+        CLGRAD_TRY(clgrad_reader_seek(&t->reader, t->order, offset, t->num_train));
+        const clgrad_micro_batch micro = { .data = t->reader.data,
                                            .sample = t->state.epoch * t->num_train + offset,
-                                           .offset = offset,
-                                           .limit = t->num_train,
+                                           .offset = t->reader.offset,
+                                           .limit = t->reader.limit,
                                            .scale = weight > 0 ? 1.0 / weight : 0.0,
                                            .first = offset == first,
                                            .last = offset + batch >= end,

@@ -90,27 +90,31 @@ static clgrad_node broadcast_int(clgrad_graph *g, int64_t value, int64_t n)
     return clgrad_constant_int(g, CLGRAD_I64, CLGRAD_SHAPE(n), value);
 }
 
-clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, int64_t count, int64_t batch, bool mask,
-                                clgrad_graph **out)
+clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out)
 {
+    const int64_t count = front->count, batch = front->batch;
     *out = NULL;
     clgrad_graph *g = NULL;
     CLGRAD_TRY(clgrad_graph_create(ctx, &g));
-    const clgrad_node features = clgrad_input(g, "d.0", CLGRAD_F32, CLGRAD_SHAPE(count, clgrad_model_inputs(task->model)));
-    const clgrad_node targets = clgrad_input(g, "d.1", target_type(task), target_shape(task, count));
-    const clgrad_node weights = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(count));
-    const clgrad_node order = clgrad_input(g, "d.3", CLGRAD_I32, CLGRAD_SHAPE(count));
+    const bool whole = !front->ordered && count == batch;
+    clgrad_node data[3] = { CLGRAD_NONE, CLGRAD_NONE };
+    if (!whole) data[0] = clgrad_input(g, "d.0", CLGRAD_F32, CLGRAD_SHAPE(count, clgrad_model_inputs(task->model)));
+    if (!whole) data[1] = clgrad_input(g, "d.1", target_type(task), target_shape(task, count));
+    data[2] = clgrad_input(g, "d.2", CLGRAD_F32, CLGRAD_SHAPE(count));
+    const clgrad_node order = front->ordered ? clgrad_input(g, "d.3", CLGRAD_I32, CLGRAD_SHAPE(count)) : CLGRAD_NONE;
     const clgrad_node offset = clgrad_input(g, "hyper.offset", CLGRAD_I64, CLGRAD_SCALAR);
     const clgrad_node limit = clgrad_input(g, "hyper.limit", CLGRAD_I64, CLGRAD_SCALAR);
 
     const clgrad_node place = clgrad_add(g, offset, clgrad_iota(g, CLGRAD_I64, CLGRAD_SHAPE(batch), 0));
     const clgrad_node last = clgrad_sub(g, limit, broadcast_int(g, 1, batch));
-    const clgrad_node sample = clgrad_take(g, order, clgrad_min(g, place, last), 0);
+    clgrad_node sample = clgrad_min(g, place, last);
+    if (front->ordered) sample = clgrad_take(g, order, sample, 0);
+    for (size_t i = 0; i < 3 && !whole; i++) data[i] = clgrad_take(g, data[i], sample, 0);
     const clgrad_node real = clgrad_cast(g, clgrad_lt(g, place, limit), CLGRAD_F32);
-    clgrad_status st = clgrad_output(g, "d.0", clgrad_take(g, features, sample, 0));
-    if (st == CLGRAD_OK) st = clgrad_output(g, "d.1", clgrad_take(g, targets, sample, 0));
-    if (st == CLGRAD_OK) st = clgrad_output(g, "d.2", clgrad_mul(g, real, clgrad_take(g, weights, sample, 0)));
-    if (st == CLGRAD_OK && mask) st = clgrad_output(g, "d.3", real);
+    clgrad_status st = whole ? CLGRAD_OK : clgrad_output(g, "d.0", data[0]);
+    if (st == CLGRAD_OK && !whole) st = clgrad_output(g, "d.1", data[1]);
+    if (st == CLGRAD_OK) st = clgrad_output(g, "d.2", clgrad_mul(g, real, data[2]));
+    if (st == CLGRAD_OK && front->mask) st = clgrad_output(g, "d.3", real);
     return finish(&g, st, out);
 }
 
@@ -151,11 +155,13 @@ static clgrad_status sums_graph(const clgrad_task *task, clgrad_context *ctx, in
     return finish(&g, clgrad_output(g, "sums", clgrad_concat(g, 2, pair, 0)), out);
 }
 
-clgrad_status clgrad_task_evaluation(const clgrad_task *task, clgrad_context *ctx, int64_t count, int64_t batch, clgrad_graph **out)
+clgrad_status clgrad_task_evaluation(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out)
 {
+    const clgrad_front masked = { front->count, front->batch, front->ordered, true };
+    const int64_t batch = front->batch;
     *out = NULL;
     clgrad_graph *links[4] = { NULL, NULL, NULL, NULL };
-    clgrad_status st = clgrad_task_front(task, ctx, count, batch, true, &links[0]);
+    clgrad_status st = clgrad_task_front(task, ctx, &masked, &links[0]);
     if (st == CLGRAD_OK) st = model_graph(task, batch, false, &links[1]);
     if (st == CLGRAD_OK) st = loss_graph(task, ctx, batch, &links[2]);
     if (st == CLGRAD_OK) st = sums_graph(task, ctx, batch, &links[3]);

@@ -1,6 +1,6 @@
 #pragma once
 
-/* The graphs of a training: what is minimised, how a batch is taken out of the resident data, what an evaluation counts. */
+/* The graphs of a training: what is minimised, how a batch is taken out of what lies on the device, what an evaluation counts. */
 
 #include "model/model.h"
 #include "schedule/schedule.h"
@@ -31,11 +31,17 @@ clgrad_status clgrad_task_parts(const clgrad_task *task, int64_t batch, clgrad_g
                                 clgrad_objective_options *options);
 /* Parameters, x, y, w (and hyper.*) -> the sum over samples of w * loss, summed by cells. */
 clgrad_status clgrad_task_objective(const clgrad_task *task, int64_t batch, clgrad_graph **out);
+/* How a batch is taken out of what lies on the device. */
+typedef struct clgrad_front {
+    int64_t count; /* samples that lie there */
+    int64_t batch;
+    bool ordered;  /* they are looked up in an order, else taken as they lie: when they are one batch, without a copy */
+    bool mask;     /* say which samples of the batch are real */
+} clgrad_front;
 /* features, targets, weights, order (named d.0 .. d.3) and hyper.offset, hyper.limit -> x, y, w (d.0 .. d.2), and, with mask, 1 for
- * each real sample (d.3). Samples from limit on have weight 0. */
-clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, int64_t count, int64_t batch, bool mask,
-                                clgrad_graph **out);
+ * each real sample (d.3). Samples from limit on have weight 0. Of one batch as it lies x and y are the inputs themselves. */
+clgrad_status clgrad_task_front(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out);
 /* As front joined with the model without dropout: parameters, d.0 .. d.3 -> "sums" [2]: w * loss; hits, or squared errors. */
-clgrad_status clgrad_task_evaluation(const clgrad_task *task, clgrad_context *ctx, int64_t count, int64_t batch, clgrad_graph **out);
+clgrad_status clgrad_task_evaluation(const clgrad_task *task, clgrad_context *ctx, const clgrad_front *front, clgrad_graph **out);
 /* Parameters, x -> what a prediction shows: softmax, sigmoid, or the outputs themselves. */
 clgrad_status clgrad_task_prediction(const clgrad_task *task, int64_t batch, clgrad_graph **out);

@@ -16,6 +16,7 @@ static const char *word(const char *const *words, size_t count, size_t i) { retu
 WORDS(data_format, "auto", "mnist", "csv", "npy")
 WORDS(data_header, "auto", "yes", "no")
 WORDS(data_missing, "refuse", "mean", "median", "zero")
+WORDS(data_residency, "auto", "device", "stream")
 WORDS(schedule_unit, "epoch", "step")
 
 static const char *schedule_name(size_t i) { return clgrad_schedule_name((clgrad_schedule_kind)i); }

@@ -110,6 +110,11 @@ static clgrad_status draw_parameters(clgrad_trainer *t, clgrad_tensor **initial)
     return CLGRAD_OK;
 }
 
+static uint64_t data_bytes(const clgrad_trainer *t)
+{
+    return clgrad_source_bytes(&t->task, &t->data, t->settings->train_batch, t->streams);
+}
+
 static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const *initial, clgrad_graph *objective, clgrad_graph *front)
 {
     bool *samples = clgrad_alloc(t->ctx, clgrad_graph_num_inputs(objective), sizeof *samples);
@@ -120,7 +125,8 @@ static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const 
                                              .num_parameters = clgrad_model_num_parameters(t->task.model),
                                              .sample_inputs = samples,
                                              .front = front,
-                                             .other_bytes = clgrad_resident_bytes(&t->task, &t->data) };
+                                             .need_bytes = &t->result->memory_bytes,
+                                             .other_bytes = data_bytes(t) };
     clgrad_optimizer_options options = optimizer_options(t);
     clgrad_group_options groups[CLGRAD_MAX_GROUPS];
     clgrad_status st = clgrad_config_groups(t->ctx, t->settings->groups, "groups", groups, &options.num_groups);
@@ -134,21 +140,43 @@ static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const 
 static clgrad_status create_optimizer(clgrad_trainer *t)
 {
     const size_t count = clgrad_model_num_parameters(t->task.model);
+    const clgrad_front shape = clgrad_source_front(&t->task, &t->data, t->settings->train_batch, t->streams);
     clgrad_graph *objective = NULL, *front = NULL;
     clgrad_tensor **initial = clgrad_alloc(t->ctx, count, sizeof(clgrad_tensor *));
-    t->params = clgrad_alloc(t->ctx, count, sizeof(clgrad_tensor *));
-    t->best = clgrad_alloc(t->ctx, count, sizeof *t->best);
-    clgrad_status st = initial && t->params && t->best ? CLGRAD_OK : CLGRAD_E_MEMORY;
+    clgrad_status st = initial ? CLGRAD_OK : CLGRAD_E_MEMORY;
     if (st == CLGRAD_OK) st = draw_parameters(t, initial);
     if (st == CLGRAD_OK) st = clgrad_task_objective(&t->task, t->settings->train_batch, &objective);
-    if (st == CLGRAD_OK) st = clgrad_task_front(&t->task, t->ctx, t->data.count, t->settings->train_batch, false, &front);
+    if (st == CLGRAD_OK) st = clgrad_task_front(&t->task, t->ctx, &shape, &front);
     if (st == CLGRAD_OK) st = create_from_graphs(t, initial, objective, front);
-    for (size_t i = 0; st == CLGRAD_OK && i < count; i++) t->params[i] = clgrad_optimizer_parameter(t->opt, i);
     for (size_t i = 0; initial && i < count; i++) clgrad_tensor_release(&initial[i]);
     clgrad_free(t->ctx, initial);
     clgrad_graph_release(&objective);
     clgrad_graph_release(&front);
     return st;
+}
+
+/* Kept on the device, the data may leave too little for the step, which shows once its scratch is known: then they are streamed. Only
+ * what was computed decides, never an allocation that was refused. */
+static clgrad_status create_fitting_optimizer(clgrad_trainer *t)
+{
+    clgrad_kept_error kept;
+    clgrad_error_keep(t->ctx, &kept);
+    const clgrad_status st = create_optimizer(t);
+    if (st != CLGRAD_E_MEMORY || t->streams) return st;
+    t->streams = clgrad_residency_streams(t->settings, t->dev, &t->task, &t->data, t->result->memory_bytes);
+    if (!t->streams) return st;
+    clgrad_error_put_back(t->ctx, &kept);
+    return create_optimizer(t);
+}
+
+static clgrad_status find_parameters(clgrad_trainer *t)
+{
+    const size_t count = clgrad_model_num_parameters(t->task.model);
+    t->params = clgrad_alloc(t->ctx, count, sizeof(clgrad_tensor *));
+    t->best = clgrad_alloc(t->ctx, count, sizeof *t->best);
+    if (!t->params || !t->best) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < count; i++) t->params[i] = clgrad_optimizer_parameter(t->opt, i);
+    return CLGRAD_OK;
 }
 
 /* --- all of it --- */
@@ -171,7 +199,9 @@ static clgrad_status check_memory(clgrad_trainer *t)
         t->result->parameters += clgrad_shape_count(&shape);
     }
     t->result->samples = t->num_train;
-    t->result->memory_bytes = clgrad_resident_bytes(&t->task, &t->data) + 8 * (uint64_t)t->result->parameters;
+    const uint64_t others = 8 * (uint64_t)t->result->parameters;
+    t->streams = clgrad_residency_streams(t->settings, t->dev, &t->task, &t->data, data_bytes(t) + others);
+    t->result->memory_bytes = data_bytes(t) + others;
     return clgrad_memory_check(t->dev, t->result->memory_bytes, "the training");
 }
 
@@ -179,16 +209,18 @@ clgrad_status clgrad_trainer_make_step(clgrad_trainer *t)
 {
     CLGRAD_TRY(plan_steps(t));
     CLGRAD_TRY(check_memory(t));
-    CLGRAD_TRY(create_optimizer(t));
-    t->result->memory_bytes = t->opt->need_bytes;
+    CLGRAD_TRY(create_fitting_optimizer(t));
+    CLGRAD_TRY(find_parameters(t));
+    t->result->residency = clgrad_residency_name(t->streams);
     t->window = window_of(t);
-    return clgrad_resident_create(t->dev, &t->task, &t->data, &t->resident);
+    CLGRAD_TRY(clgrad_source_create(t->dev, &t->task, &t->data, t->streams, &t->source));
+    return clgrad_reader_create(&t->source, t->settings->train_batch, t->source.resident.shuffled, &t->reader);
 }
 
 static clgrad_status create(clgrad_trainer *t)
 {
     CLGRAD_TRY(clgrad_trainer_make_step(t));
-    CLGRAD_TRY(clgrad_evaluator_create(t->dev, &t->task, &t->data, &t->resident, t->params, &t->evaluator));
+    CLGRAD_TRY(clgrad_evaluator_create(&t->source, t->params, &t->evaluator));
     t->state.best_loss = INFINITY;
     return CLGRAD_OK;
 }
@@ -266,7 +298,8 @@ void clgrad_trainer_release(clgrad_trainer *t)
     const size_t count = t->task.model ? clgrad_model_num_parameters(t->task.model) : 0;
     for (size_t i = 0; i < CLGRAD_COUNT(t->late); i++) clgrad_late_read_release(&t->late[i]);
     clgrad_evaluator_release(&t->evaluator);
-    clgrad_resident_release(&t->resident);
+    clgrad_reader_release(&t->reader);
+    clgrad_source_release(&t->source);
     clgrad_optimizer_release(&t->opt);
     for (size_t i = 0; t->best && i < count; i++) clgrad_array_release(t->ctx, &t->best[i]);
     clgrad_free(t->ctx, t->best);

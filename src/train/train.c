@@ -56,6 +56,7 @@ static void log_start(const clgrad_trainer *t, json_t *line)
     json_object_set_new(line, "arithmetic", json_string(t->result->arithmetic));
     json_object_set_new(line, "parameters", json_integer(t->result->parameters));
     json_object_set_new(line, "samples", json_integer(t->num_train));
+    json_object_set_new(line, "residency", json_string(t->result->residency));
     json_object_set_new(line, "memory_bytes", json_integer((json_int_t)t->result->memory_bytes));
     json_object_set_new(line, "config", clgrad_config_json(t->config));
 }

@@ -3,7 +3,7 @@
 /* One training: everything it holds, and its parts in the order they act. */
 
 #include "train/checkpoint.h"
-#include "train/resident.h"
+#include "train/evaluator.h"
 
 /* Running loss and stop flag of one window of updates, on their way to the host. */
 typedef struct clgrad_late_read {
@@ -23,7 +23,9 @@ typedef struct clgrad_trainer {
 
     clgrad_dataset data;
     clgrad_task task;
-    clgrad_resident resident;
+    bool streams; /* the data do, from host memory */
+    clgrad_source source;
+    clgrad_reader reader; /* of the training set */
     clgrad_optimizer *opt;
     clgrad_tensor **params; /* borrowed from opt */
     clgrad_evaluator evaluator;

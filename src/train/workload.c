@@ -37,7 +37,10 @@ static clgrad_status check_memory(const clgrad_workload *w)
         const clgrad_shape shape = clgrad_model_parameter_shape(t->task.model, i);
         parameters += (uint64_t)clgrad_shape_count(&shape);
     }
-    return clgrad_memory_check(t->dev, clgrad_resident_bytes(&t->task, &t->data) + 8 * parameters, "the model");
+    uint64_t bytes = clgrad_source_bytes(&t->task, &t->data, 0, false) + 8 * parameters;
+    if (w->kind == CLGRAD_WORKLOAD_STEP && clgrad_residency_streams(t->settings, t->dev, &t->task, &t->data, bytes))
+        bytes = clgrad_source_bytes(&t->task, &t->data, t->settings->train_batch, true) + 8 * parameters;
+    return clgrad_memory_check(t->dev, bytes, "the model");
 }
 
 static clgrad_status make_data(clgrad_workload *w)
@@ -67,7 +70,7 @@ static clgrad_status make_parameter(clgrad_workload *w, size_t i)
 
 static clgrad_status make_input(clgrad_workload *w, const clgrad_graph *g, size_t i)
 {
-    const clgrad_resident *r = &w->trainer.resident;
+    const clgrad_resident *r = &w->trainer.source.resident;
     clgrad_tensor *const data[] = { r->features, r->targets, r->weights };
     const char *name = g->input_names[i];
     if (i < w->num_params) return make_parameter(w, i);
@@ -88,7 +91,7 @@ static clgrad_status make_operands(clgrad_workload *w, const clgrad_graph *g, si
     w->inputs = clgrad_alloc(ctx, w->num_inputs, sizeof(clgrad_tensor *));
     w->outputs = clgrad_alloc(ctx, num_outputs, sizeof(clgrad_tensor *));
     if (!w->inputs || !w->outputs) return CLGRAD_E_MEMORY;
-    CLGRAD_TRY(clgrad_resident_create(w->trainer.dev, &w->trainer.task, &w->trainer.data, &w->trainer.resident));
+    CLGRAD_TRY(clgrad_source_create(w->trainer.dev, &w->trainer.task, &w->trainer.data, false, &w->trainer.source));
     for (size_t i = 0; i < w->num_inputs; i++) CLGRAD_TRY(make_input(w, g, i));
     return CLGRAD_OK;
 }

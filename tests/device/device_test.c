@@ -150,5 +150,5 @@ static Suite *device_suite(void)
 }
 
 const test_suite test_suites[] = {
-    { select_suite }, { cache_suite }, { tuning_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { fault_suite }, { NULL },
+    { select_suite }, { cache_suite }, { tuning_suite }, { device_suite }, { kernel_suite }, { adopt_suite }, { upload_suite }, { fault_suite }, { NULL },
 };

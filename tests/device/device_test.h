@@ -8,3 +8,4 @@ Suite *fault_suite(void);
 Suite *kernel_suite(void);
 Suite *select_suite(void);
 Suite *tuning_suite(void);
+Suite *upload_suite(void);

@@ -99,6 +99,29 @@ static clgrad_status use_device(clgrad_device *dev)
     return status;
 }
 
+/* Round twice, by mapping or by writing. */
+static clgrad_status use_upload(clgrad_device *dev, bool mapped)
+{
+    float values[4];
+    clgrad_upload *upload;
+    dev->record.shares_memory = mapped;
+    CLGRAD_TRY(clgrad_upload_create(dev, sizeof values, &upload));
+    clgrad_status status = CLGRAD_OK;
+    for (int round = 1; !status && round <= 2; round++) {
+        void *host = NULL;
+        const float v = (float)round;
+        status = clgrad_upload_open(upload, &host);
+        if (!status) memcpy(host, (float[]){ v, 2 * v, 3 * v, 4 * v }, sizeof values);
+        if (!status) status = clgrad_upload_send(upload, sizeof values);
+        if (!status) status = run_kernel(dev, clgrad_upload_buffer(upload));
+        if (!status) status = clgrad_buffer_read(clgrad_upload_buffer(upload), 0, values, sizeof values);
+        if (!status) expect_values(values, 2 * v, 4 * v, 6 * v, 8 * v);
+        if (!status) status = clgrad_upload_recall(upload);
+    }
+    clgrad_upload_release(&upload);
+    return status;
+}
+
 /* What only a program with a caller's objects does. */
 static clgrad_status use_theirs(clgrad_device *dev)
 {
@@ -136,6 +159,8 @@ static clgrad_status run_program(test_memory *memory, char *text, size_t bytes)
     CLGRAD_TRY(clgrad_context_create(&options, &ctx));
     clgrad_status status = open_device(ctx, &dev);
     if (!status) status = use_device(dev);
+    if (!status) status = use_upload(dev, true);
+    if (!status) status = use_upload(dev, false);
     if (!status && with_profile) status = clgrad_device_write_trace(dev, trace);
     if (!status && handles.queue) status = use_theirs(dev);
     clgrad_device_release(&dev);

@@ -45,6 +45,14 @@ static void count_retain(const char *name, cl_int err)
         test_cl_state.live += object != NULL;         \
         return object;                                \
     }
+#define CL_MAP(name, parameters, arguments)           \
+    static void *CL_API_CALL fault_##name parameters  \
+    {                                                 \
+        if (refuse("cl" #name)) return *err = test_cl_state.code, NULL; \
+        void *const memory = real.name arguments;     \
+        test_cl_state.live += *err == CL_SUCCESS && event; \
+        return memory;                                \
+    }
 #define CL_RELEASE(name, type)                        \
     static cl_int CL_API_CALL fault_##name(type object) \
     {                                                 \
@@ -55,6 +63,7 @@ static void count_retain(const char *name, cl_int err)
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
+#undef CL_MAP
 #undef CL_RELEASE
 
 static void put_between(clgrad_cl_api *api)
@@ -64,11 +73,13 @@ static void put_between(clgrad_cl_api *api)
 #define CL_STATUS(name, parameters, arguments) .name = fault_##name,
 #define CL_ENQUEUE(name, parameters, arguments) .name = fault_##name,
 #define CL_OBJECT(type, name, parameters, arguments) .name = fault_##name,
+#define CL_MAP(name, parameters, arguments) .name = fault_##name,
 #define CL_RELEASE(name, type) .name = fault_##name,
 #include "device/cl_api.def"
 #undef CL_STATUS
 #undef CL_ENQUEUE
 #undef CL_OBJECT
+#undef CL_MAP
 #undef CL_RELEASE
     };
 }

@@ -40,7 +40,7 @@ static void open_bench(bench *b, clgrad_device *dev)
     ck_ok(clgrad_trainer_set_up(&b->t, false));
     b->part = &b->t.opt->whole;
     b->graph = clgrad_function_graph(b->part->function);
-    const clgrad_resident *r = &b->t.resident;
+    const clgrad_resident *r = &b->t.source.resident;
     clgrad_tensor *data[] = { r->features, r->targets, r->weights, r->shuffled };
     memcpy(b->data, data, sizeof data);
     for (size_t i = 0; i < b->part->num_inputs; i++)

@@ -38,4 +38,5 @@ Suite *resume_suite(void);
 Suite *misuse_suite(void);
 Suite *digest_suite(void);
 Suite *job_suite(void);
+Suite *stream_suite(void);
 Suite *workload_suite(void);
