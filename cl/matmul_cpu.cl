@@ -253,10 +253,9 @@ MM_ENTRY
                 mm_pack_tiles(panel + MM_DEPTH * MM_VECTORS, bz2, chunk, tiles, mm2->k, mm2);
 #endif
 #endif
-                for (long at = 0; at < (rows1 - rows0 + MM_ROWS - 1) / MM_ROWS * tiles; at++) {
-                    const long row = rows0 + at / tiles * MM_ROWS, top = min(row, mm->m - MM_ROWS);
-                    const int t = (int)(at % tiles);
+                for (long row = rows0, at = 0; row < rows1; row += MM_ROWS) for (int t = 0; t < tiles; t++, at++) {
                     const mm_columns c = mm_place(chunk + t * MM_WIDTH, mm->n);
+                    const long top = min(row, mm->m - MM_ROWS);
                     global const MM_A_TYPE *corner = az + top * mm->a_row;
                     local MM_VECTOR *kept = state + at % MM_TILES * MM_LEVELS * MM_ROWS * MM_VECTORS;
 #if MM_PACK

@@ -30,11 +30,12 @@ clgrad_config *train_config(const char *first, ...)
 
 const char *train_clouds(const char *name, int rows)
 {
-    char *text = malloc((size_t)rows * 80 + 80);
-    size_t n = (size_t)sprintf(text, "a,b,c,class\n");
+    const size_t room = (size_t)rows * 80 + 80;
+    char *text = malloc(room);
+    size_t n = (size_t)snprintf(text, room, "a,b,c,class\n");
     for (int i = 0; i < rows; i++) {
         const double side = i % 2 ? 1 : -1, u = i * 37 % 101 / 101.0 - 0.5, v = i * 53 % 97 / 97.0 - 0.5;
-        n += (size_t)sprintf(text + n, "%.4f,%.4f,%.4f,%s\n", side + u, 2 * v - side, u * v, i % 2 ? "yes" : "no");
+        n += (size_t)snprintf(text + n, room - n, "%.4f,%.4f,%.4f,%s\n", side + u, 2 * v - side, u * v, i % 2 ? "yes" : "no");
     }
     const char *path = train_file(name, text, n);
     free(text);
