@@ -100,7 +100,8 @@ static int64_t choose_chunk(const clgrad_matmul_desc *d, const clgrad_matmul_for
         int64_t groups = parts;
         const int64_t each = share(tiles, c, &groups), turns = clgrad_divide_up(row_groups * clgrad_divide_up(tiles, each), units);
         if (c == 1) least = turns * each;
-        if (20 * turns * each <= 21 * least) chunk = min_i64(c, tiles);
+        const bool balanced = c == 1 || (turns > 1 && 20 * turns * each <= 21 * least);
+        if (balanced) chunk = min_i64(c, tiles);
     }
     return chunk;
 }
