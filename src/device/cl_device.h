@@ -65,6 +65,7 @@ struct clgrad_device {
     clgrad_program **programs;
     size_t num_programs, programs_capacity;
     bool programs_unstored; /* some launched program waits to be stored */
+    double store_seconds;   /* spent on costly binaries */
     clgrad_cache cache;
     clgrad_tuning tuning;
     clgrad_text choices; /* noted, one clause each */

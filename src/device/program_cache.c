@@ -1,7 +1,10 @@
 /* Programs in the cache on disk: loading before a build, storing after the first launch. */
 
+#include "base/os.h"
 #include "device/cache.h"
 #include "device/cl_device.h"
+
+enum { MOST_STORE_SECONDS = 1 };
 
 /* Everything that the binary depends on. */
 static void append_key(const clgrad_device *dev, const char *text, clgrad_text *key)
@@ -75,9 +78,8 @@ static bool seen_before(clgrad_device *dev, const clgrad_program *program)
     return seen;
 }
 
-static void store(clgrad_device *dev, clgrad_program *program)
+static void store_binary(clgrad_device *dev, clgrad_program *program)
 {
-    if (dev->record.quirks & CLGRAD_QUIRK_COSTLY_BINARY && !seen_before(dev, program)) return;
     size_t bytes = 0;
     if (dev->cl.GetProgramInfo(program->program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) != CL_SUCCESS ||
         bytes == 0)
@@ -90,6 +92,16 @@ static void store(clgrad_device *dev, clgrad_program *program)
         clgrad_cache_put(&dev->cache, &key, binary, bytes);
     clgrad_text_release(&key);
     clgrad_free(dev->ctx, binary);
+}
+
+/* Where a binary takes compiling once more, no run spends more than a second or so on that: the rest is left to later ones. */
+static void store(clgrad_device *dev, clgrad_program *program)
+{
+    const bool costly = dev->record.quirks & CLGRAD_QUIRK_COSTLY_BINARY;
+    if (costly && (!seen_before(dev, program) || dev->store_seconds > MOST_STORE_SECONDS)) return;
+    const double begin = clgrad_os_seconds();
+    store_binary(dev, program);
+    if (costly) dev->store_seconds += clgrad_os_seconds() - begin;
 }
 
 void clgrad_programs_store(clgrad_device *dev)
