@@ -94,7 +94,7 @@ static void store_binary(clgrad_device *dev, clgrad_program *program)
     clgrad_free(dev->ctx, binary);
 }
 
-/* Where a binary takes compiling once more, no run spends more than a second or so on that: the rest is left to later ones. */
+/* Where a binary takes compiling once more, a run begins no more of them once that has taken a second: the rest is left to later ones. */
 static void store(clgrad_device *dev, clgrad_program *program)
 {
     const bool costly = dev->record.quirks & CLGRAD_QUIRK_COSTLY_BINARY;

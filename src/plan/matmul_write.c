@@ -90,7 +90,8 @@ static void name_vector(const clgrad_matmul_form *f, char *name, size_t bytes)
     else snprintf(name, bytes, "%s", scalar);
 }
 
-/* Panels of a chunk: as many as the form has room for, or fewer where the compute units would then share the columns unevenly. */
+/* Panels of a chunk: as many as the form has room for, or fewer where the compute units would then share the columns unevenly, or have
+ * one group each, of which the slower one decides. */
 static int64_t choose_chunk(const clgrad_matmul_desc *d, const clgrad_matmul_form *f, uint32_t compute_units, int64_t row_groups, int64_t parts)
 {
     const int64_t tiles = clgrad_divide_up(d->n, f->columns), units = compute_units;
@@ -100,8 +101,7 @@ static int64_t choose_chunk(const clgrad_matmul_desc *d, const clgrad_matmul_for
         int64_t groups = parts;
         const int64_t each = share(tiles, c, &groups), turns = clgrad_divide_up(row_groups * clgrad_divide_up(tiles, each), units);
         if (c == 1) least = turns * each;
-        const bool balanced = c == 1 || (turns > 1 && 20 * turns * each <= 21 * least);
-        if (balanced) chunk = min_i64(c, tiles);
+        if (c == 1 || (turns > 1 && 20 * turns * each <= 21 * least)) chunk = min_i64(c, tiles);
     }
     return chunk;
 }

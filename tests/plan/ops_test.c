@@ -328,6 +328,31 @@ START_TEST(matmul)
 }
 END_TEST
 
+/* Planned as an element-wise product, which alone would give -0 where the sum from +0 gives +0: the second output, as a control. */
+START_TEST(product_of_one_term)
+{
+    if (!test_device()) return;
+    static const double left[] = { 0, 2, -3 }, right[] = { -5, 0, 7, -0.5, 1 };
+    const bool ta = _i & 1, tb = _i & 2;
+    clgrad_array out[2];
+    plan_case c;
+    plan_case_begin(&c, 31);
+    const clgrad_node a = plan_case_values(&c, CLGRAD_F32, ta ? CLGRAD_SHAPE(1, 3) : CLGRAD_SHAPE(3, 1), left);
+    const clgrad_node b = plan_case_values(&c, CLGRAD_F32, tb ? CLGRAD_SHAPE(5, 1) : CLGRAD_SHAPE(1, 5), right);
+    const clgrad_node column = clgrad_reshape(c.g, a, CLGRAD_SHAPE(3, 1)), row = clgrad_reshape(c.g, b, CLGRAD_SHAPE(1, 5));
+    plan_case_output(&c, clgrad_matmul(c.g, a, b, ta, tb));
+    plan_case_output(&c, clgrad_mul(c.g, column, row));
+    plan_case_check(&c, NULL, 0, "one term");
+    plan_case_run(&c, NULL, out);
+    const float *sum = out[0].data, *product = out[1].data;
+    ck_assert(sum[0] == 0 && product[0] == 0); /* 0 x -5; llvmpipe's compiler drops + 0 */
+    if (plan_is_exact()) ck_assert(!signbit(sum[0]) && signbit(product[0]));
+    ck_assert(sum[5] == -10 && product[5] == -10);
+    for (size_t i = 0; i < 2; i++) clgrad_array_release(test_context(), &out[i]);
+    plan_case_end(&c);
+}
+END_TEST
+
 static TCase *add_case(Suite *suite, const char *name)
 {
     TCase *t = tcase_create(name);
@@ -368,6 +393,7 @@ Suite *plan_ops_suite(void)
     tcase_add_test(reductions_case, argmax);
     tcase_add_test(reductions_case, cumsum);
     tcase_add_loop_test(reductions_case, matmul, 0, 4);
+    tcase_add_loop_test(reductions_case, product_of_one_term, 0, 4);
     tcase_add_test(indexing, take_and_scatter);
     tcase_add_test(indexing, batched_take_and_scatter);
     tcase_add_loop_test(indexing, overlap_add, 0, 4);
