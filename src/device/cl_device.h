@@ -66,6 +66,7 @@ struct clgrad_device {
     size_t num_programs, programs_capacity;
     bool programs_unstored; /* some launched program waits to be stored */
     double store_seconds;   /* spent on costly binaries */
+    size_t num_long_builds; /* programs that needed more than builtins.cl declares */
     clgrad_cache cache;
     clgrad_tuning tuning;
     clgrad_text choices; /* noted, one clause each */

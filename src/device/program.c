@@ -4,9 +4,21 @@
 #include "device/cl_device.h"
 
 /* -w: PoCL counts warnings on the program's stderr, also of loops it does not unroll and of vectors wider than the processor's. */
+#define PLAIN "-cl-std=CL1.2 -w"
+#define EXACT PLAIN " -cl-fp32-correctly-rounded-divide-sqrt"
+#define SHORT_HEADER " -D_OPENCL_H_ -DCLGRAD_BUILTINS=1" /* the guard of clang's header; builtins.cl stands in */
+
+static bool has_short_header(const clgrad_device *dev)
+{
+    return dev->record.quirks & CLGRAD_QUIRK_LONG_HEADER && !dev->record.info.fp16; /* of which builtins.cl declares nothing */
+}
+
+static const char *options_with_whole_header(const clgrad_device *dev) { return dev->record.info.exact_divide ? EXACT : PLAIN; }
+
 const char *clgrad_build_options(const clgrad_device *dev)
 {
-    return dev->record.info.exact_divide ? "-cl-std=CL1.2 -w -cl-fp32-correctly-rounded-divide-sqrt" : "-cl-std=CL1.2 -w";
+    if (!has_short_header(dev)) return options_with_whole_header(dev);
+    return dev->record.info.exact_divide ? EXACT SHORT_HEADER : PLAIN SHORT_HEADER;
 }
 
 static void append_prologue(const clgrad_device *dev, clgrad_text *text)
@@ -85,6 +97,7 @@ clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source 
     clgrad_status status = CLGRAD_OK;
     *out = NULL;
     append_prologue(dev, &text);
+    if (has_short_header(dev)) status = append_file(dev->ctx, "builtins.cl", &text);
     for (size_t i = 0; source->with_math && !status && i < CLGRAD_COUNT(math_files); i++)
         status = append_file(dev->ctx, math_files[i], &text);
     if (!status)
@@ -125,9 +138,22 @@ static char *build_log(clgrad_device *dev, cl_program program)
     return log;
 }
 
+/* What builtins.cl leaves out is declared by the compiler's own header. */
+static cl_int build_with_whole_header(clgrad_device *dev, cl_program program, const char *shown)
+{
+    char *log = build_log(dev, program);
+    const cl_int err = dev->cl.BuildProgram(program, 1, &dev->record.id, options_with_whole_header(dev), NULL, NULL);
+    if (err == CL_SUCCESS) {
+        clgrad_log_line(dev->ctx, CLGRAD_LOG_INFO, "build", "%s needs the compiler's whole header: %s", shown, log ? log : "");
+        dev->num_long_builds++;
+    }
+    clgrad_free(dev->ctx, log);
+    return err;
+}
+
 static clgrad_status build_failed(clgrad_device *dev, cl_program program, cl_int code, const char *shown)
 {
-    const char *options = clgrad_build_options(dev);
+    const char *options = options_with_whole_header(dev);
     if (code == CL_OUT_OF_HOST_MEMORY) return clgrad_cl_refused(dev->ctx, code, "clBuildProgram", dev->record.info.name);
     char *log = build_log(dev, program);
     if (log) clgrad_log_line(dev->ctx, CLGRAD_LOG_WARNING, "build", "%s: %s", shown, log);
@@ -145,6 +171,7 @@ static clgrad_status build(clgrad_device *dev, const char *text, const char *sho
     if (err != CL_SUCCESS)
         return clgrad_cl_refused(dev->ctx, err, "clCreateProgramWithSource", dev->record.info.name);
     err = dev->cl.BuildProgram(program, 1, &dev->record.id, clgrad_build_options(dev), NULL, NULL);
+    if (err == CL_BUILD_PROGRAM_FAILURE && has_short_header(dev)) err = build_with_whole_header(dev, program, shown);
     if (err != CL_SUCCESS) {
         const clgrad_status status = build_failed(dev, program, err, shown);
         dev->cl.ReleaseProgram(program);

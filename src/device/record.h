@@ -13,6 +13,7 @@ typedef enum clgrad_quirk {
     CLGRAD_QUIRK_NO_BINARY = 2, /* program binaries are not worth keeping */
     CLGRAD_QUIRK_COSTLY_BINARY = 4, /* asking for a binary compiles again: only for programs seen in an earlier run */
     CLGRAD_QUIRK_TRY_FP16 = 8,  /* half precision may be there although it is not advertised */
+    CLGRAD_QUIRK_LONG_HEADER = 32, /* reads a header of all of OpenCL C for every program; -D_OPENCL_H_ makes it skip that */
     CLGRAD_QUIRK_FILL_BY_WRITE = 16, /* clEnqueueFillBuffer leaves elements marked as never written, whoever writes them later */
 } clgrad_quirk;
 

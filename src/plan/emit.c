@@ -373,13 +373,21 @@ static void emit_sort(emitter *e)
     l->local[0] = 1;
 }
 
-/* The function's head: a kernel, or a part that its kernel calls with a place in the numbers and the share to do. */
+/* The function's head: a part that its kernel calls with a place in the numbers and the share to do; where a work-item is alone in its
+ * group, a function that the kernel before it calls; else a kernel. Not inlined, since PoCL makes three kernels of each. */
 static void define_entry(emitter *e, const char *name, clgrad_text *head)
 {
+    const bool alone = !e->gpu && e->l->local[0] == 1;
     if (*e->l->function)
-        clgrad_text_append(head, "#define ENTRY static void %s(global const long *restrict p, const long item ARGUMENTS)\n"
+        clgrad_text_append(head, "#define ENTRY static " CLGRAD_NOINLINE " void %s(global const long *restrict p, const long item ARGUMENTS)\n"
                                  "#define ITEM item\n", e->l->function);
-    else
+    else if (alone) {
+        clgrad_text_append(head, "#define ENTRY static void %s_item(const params p, const long item ARGUMENTS); \\\n"
+                                 "    ATTRIBUTES kernel void %s(const params p ARGUMENTS) { %s_item(p, (long)get_global_id(0)", name, name, name);
+        for (size_t i = 0; i < e->ir->num_leaves; i++) clgrad_text_append(head, ", arg%zu", i);
+        clgrad_text_append(head, "); } \\\n    static " CLGRAD_NOINLINE " void %s_item(const params p, const long item ARGUMENTS)\n"
+                                 "#define ITEM item\n", name);
+    } else
         clgrad_text_append(head, "#define ENTRY ATTRIBUTES kernel void %s(const params p ARGUMENTS)\n"
                                  "#define ITEM (long)get_global_id(0)\n", name);
 }

@@ -72,6 +72,7 @@ static clgrad_status describe(clgrad_plan *plan, clgrad_launch *l)
     l->desc.helpers = l->helpers_text.data ? l->helpers_text.data : "";
     l->desc.epilogue_params = l->params_text.data;
     l->desc.epilogue_args = l->args_text.data;
+    l->desc.num_epilogue_args = ir->num_leaves;
     l->desc.epilogue_v = l->vector_text.data;
     l->desc.epilogue_s = l->scalar_text.data;
     l->desc.touches = touches ? l->touches_text.data : NULL;

@@ -27,13 +27,19 @@ typedef struct clgrad_matmul_desc {
      * no directives, `return` or `continue`. Names beginning with mm_ and MM_ are the templates'. */
     const char *helpers;         /* functions and macros used by the epilogue, "" if none */
     const char *epilogue_params; /* text of the struct: "typedef struct { long s0; ... } epilogue;" */
-    const char *epilogue_args;   /* kernel parameters after e: ", global float *y0, global const float *x0" */
+    const char *epilogue_args;   /* kernel parameters after e: ", global float *arg0, global const float *arg1" */
+    size_t num_epilogue_args;
     const char *epilogue_v, *epilogue_s;
     const char *function;        /* name of the function as part of a kernel; NULL: a kernel of its own */
     int64_t share_rows, shares;  /* as part: rows of each share and number of shares; 0: as it likes */
     const char *touches;         /* MM_TOUCH(address); for what epilogue_v reads at z, i, j, to be asked for early; NULL: nothing */
     uint32_t width;              /* lanes of epilogue_v: what clgrad_matmul_width says; with others epilogue_s serves alone */
 } clgrad_matmul_desc;
+
+/* For the functions that kernels of the CPU forms call. PoCL compiles each kernel three times over, with all that is inlined: of long ones
+ * that is most of the time that a first run takes. Local memory goes in behind a volatile pointer: a compiler that sees one address go
+ * into a function puts it there in place of the argument, where PoCL does not find it, and all threads share the memory. */
+#define CLGRAD_NOINLINE "__attribute__((noinline))"
 
 typedef struct clgrad_matmul_launch {
     const char *file;            /* static */

@@ -217,14 +217,19 @@ static void write_entry(clgrad_text *text, const clgrad_matmul_desc *d, const cl
 {
     clgrad_text_append(text, "#define MM_SCRATCH %d\n", (int)scratch_vectors(f));
     if (!d->function) {
-        clgrad_text_append(text, "#define MM_ENTRY kernel __attribute__((reqd_work_group_size(1, 1, 1))) \\\n"
+        clgrad_text_append(text, "#define MM_SHARE const mm_params params, const epilogue e, const long item_j, const long item_i, const long item_z, \\\n"
+                                 "    local MM_VECTOR *scratch, MM_OPERANDS MM_EPILOGUE_ARGS\n"
+                                 "#define MM_ENTRY static void matmul_share(MM_SHARE); \\\n"
+                                 "kernel __attribute__((reqd_work_group_size(1, 1, 1))) \\\n"
                                  "void matmul(const mm_params params, const epilogue e, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
-                                 "    const mm_params *mm = &params; \\\n"
-                                 "    local MM_VECTOR scratch[MM_SCRATCH]; \\\n"
-                                 "    const long item_j = get_group_id(0), item_i = get_group_id(1), item_z = get_group_id(2);\n");
+                                 "    local MM_VECTOR memory[MM_SCRATCH], *volatile hidden = memory; \\\n"
+                                 "    matmul_share(params, e, get_group_id(0), get_group_id(1), get_group_id(2), hidden, %s%s",
+                           f->swap ? "b, a" : "a, b", !d->second.there ? "" : f->swap ? ", b2, a2" : ", a2, b2");
+        for (size_t i = 0; i < d->num_epilogue_args; i++) clgrad_text_append(text, ", arg%zu", i);
+        clgrad_text_append(text, "); } \\\nstatic " CLGRAD_NOINLINE " void matmul_share(MM_SHARE) { \\\n    const mm_params *mm = &params;\n");
         return;
     }
-    clgrad_text_append(text, "#define MM_ENTRY static void %s(global const long *p, const long item_j, const long item_i, \\\n"
+    clgrad_text_append(text, "#define MM_ENTRY static " CLGRAD_NOINLINE " void %s(global const long *p, const long item_j, const long item_i, \\\n"
                              "    const long item_z, local MM_VECTOR *scratch, MM_OPERANDS MM_EPILOGUE_ARGS) { \\\n"
                              "    const mm_params params = *(global const mm_params *)p, *mm = &params; \\\n"
                              "    const epilogue e = *(global const epilogue *)(p + sizeof(mm_params) / sizeof(long));\n", d->function);

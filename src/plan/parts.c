@@ -78,7 +78,8 @@ static void print_kernel(const clgrad_plan *plan, const clgrad_plan_kernel *k, c
     clgrad_text_append(out, ")\n{\n    const long group = get_group_id(0), groups = get_num_groups(0);\n");
     for (size_t i = k->first; i < k->first + k->count; i++)
         if (plan->launches[i].matmul.local_bytes > bytes) bytes = plan->launches[i].matmul.local_bytes;
-    if (bytes > 0) clgrad_text_append(out, "    local ulong8 scratch[%zu];\n", (bytes + 63) / 64);
+    if (bytes > 0)
+        clgrad_text_append(out, "    local ulong8 memory[%zu];\n    local ulong8 *volatile hidden = memory, *scratch = hidden;\n", (bytes + 63) / 64);
     for (size_t i = k->first; i < k->first + k->count; i++) {
         print_call(k, &plan->launches[i], word, out);
         word += num_words(&plan->launches[i]);

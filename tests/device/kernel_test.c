@@ -2,7 +2,7 @@
 
 #define _GNU_SOURCE /* mkdtemp, setenv */
 
-#include "device/device.h"
+#include "device/cl_device.h"
 #include "device_test.h"
 #include "support/device.h"
 
@@ -253,6 +253,29 @@ START_TEST(what_does_not_build_is_explained)
 }
 END_TEST
 
+START_TEST(what_builtins_leave_out_is_declared_by_the_compiler)
+{
+    if (!dev) return;
+    float value = 27;
+    const bool short_header = strstr(clgrad_device_get_info(dev)->quirks, "long-header") != NULL;
+    const size_t one = 1, before = dev->num_long_builds;
+    put("scale.cl", "/* clgrad-template 1 */\nkernel void scale(global float *x) { x[0] = cbrt(x[0]); }\n");
+    const clgrad_kernel_source source = scale_source("");
+    clgrad_kernel *kernel;
+    clgrad_buffer *x;
+    ck_assert_int_eq(clgrad_kernel_create(dev, &source, &kernel), CLGRAD_OK);
+    ck_assert_uint_eq(dev->num_long_builds, before + short_header);
+    ck_assert_int_eq(clgrad_buffer_create(dev, sizeof value, &x), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_write(x, 0, &value, sizeof value), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_kernel_set_buffer(kernel, 0, x), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_kernel_launch(kernel, 1, &one, &one, NULL), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_read(x, 0, &value, sizeof value), CLGRAD_OK);
+    ck_assert_float_eq_tol(value, 3, 1e-6);
+    clgrad_kernel_release(&kernel);
+    clgrad_buffer_release(&x);
+}
+END_TEST
+
 START_TEST(every_text_can_be_dumped)
 {
     if (!dev) return;
@@ -363,6 +386,7 @@ Suite *kernel_suite(void)
     tcase_add_test(tests, a_text_has_its_parts_in_order);
     tcase_add_test(tests, unfused_is_a_choice);
     tcase_add_test(tests, what_does_not_build_is_explained);
+    tcase_add_test(tests, what_builtins_leave_out_is_declared_by_the_compiler);
     tcase_add_test(tests, every_text_can_be_dumped);
     tcase_add_test(tests, launches_are_traced);
     tcase_add_test(tests, a_forked_child_is_refused);

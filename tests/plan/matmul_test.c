@@ -184,16 +184,16 @@ typedef struct texts {
     char params[100], args[100], vector[400], scalar[400];
 } texts;
 
-/* y0[GUARD + index] = acc with the chosen ending, for `width` lanes; macros and several lines on purpose. */
+/* arg0[GUARD + index] = acc with the chosen ending, for `width` lanes; macros and several lines on purpose. */
 static void write_ending(const problem *p, uint32_t width, char *out, size_t bytes)
 {
     const char *const real = p->dtype == CLGRAD_F64 ? "double" : "float";
     char lanes[12] = "", at[80] = "e.base + (z * e.m + i) * e.n + j";
     if (width > 1) snprintf(lanes, sizeof lanes, "%u", width);
     char load[120], store[160], bias[120];
-    snprintf(load, sizeof load, width > 1 ? "vload%s(0, y0 + %s)" : "%sy0[%s]", lanes, at);
-    snprintf(store, sizeof store, width > 1 ? "vstore%s(acc, 0, y0 + %s);" : "%sy0[%s] = acc;", lanes, at);
-    snprintf(bias, sizeof bias, width > 1 ? "convert_%s%s(vload%s(0, x0 + j))" : "(%s%s)x0[j%s]", real, lanes, width > 1 ? lanes : "");
+    snprintf(load, sizeof load, width > 1 ? "vload%s(0, arg0 + %s)" : "%sarg0[%s]", lanes, at);
+    snprintf(store, sizeof store, width > 1 ? "vstore%s(acc, 0, arg0 + %s);" : "%sarg0[%s] = acc;", lanes, at);
+    snprintf(bias, sizeof bias, width > 1 ? "convert_%s%s(vload%s(0, arg1 + j))" : "(%s%s)arg1[j%s]", real, lanes, width > 1 ? lanes : "");
     if (p->end == BIAS_RELU) snprintf(out, bytes, "acc += %s;\nacc = fmax(acc, (%s%s)(0));\n%s", bias, real, lanes, store);
     else if (p->end == IN_PLACE_SUM) snprintf(out, bytes, "acc += %s;\n%s", load, store);
     else snprintf(out, bytes, "%s", store);
@@ -202,11 +202,11 @@ static void write_ending(const problem *p, uint32_t width, char *out, size_t byt
 static void write_epilogue(const problem *p, clgrad_matmul_desc *d, texts *t)
 {
     snprintf(t->params, sizeof t->params, "typedef struct {\n    long base, m, n;\n} epilogue;");
-    snprintf(t->args, sizeof t->args, ",\n global %s *y0, global const float *x0", p->dtype == CLGRAD_F64 ? "double" : "float");
+    snprintf(t->args, sizeof t->args, ",\n global %s *arg0, global const float *arg1", p->dtype == CLGRAD_F64 ? "double" : "float");
     d->width = clgrad_matmul_width(test_device(), d, &p->options);
     write_ending(p, d->width, t->vector, sizeof t->vector);
     write_ending(p, 1, t->scalar, sizeof t->scalar);
-    d->epilogue_params = t->params, d->epilogue_args = t->args, d->epilogue_v = t->vector, d->epilogue_s = t->scalar;
+    d->epilogue_params = t->params, d->epilogue_args = t->args, d->num_epilogue_args = 2, d->epilogue_v = t->vector, d->epilogue_s = t->scalar;
 }
 
 static clgrad_buffer *upload(const void *data, size_t bytes)

@@ -2,6 +2,7 @@
 
 #include "plan_case.h"
 #include "plan_test.h"
+#include "support/cl_join.h"
 
 #include <math.h>
 
@@ -343,12 +344,14 @@ START_TEST(product_of_one_term)
     plan_case_output(&c, clgrad_matmul(c.g, a, b, ta, tb));
     plan_case_output(&c, clgrad_mul(c.g, column, row));
     plan_case_check(&c, NULL, 0, "one term");
-    plan_case_run(&c, NULL, out);
-    const float *sum = out[0].data, *product = out[1].data;
-    ck_assert(sum[0] == 0 && product[0] == 0); /* 0 x -5; llvmpipe's compiler drops + 0 */
-    if (plan_is_exact()) ck_assert(!signbit(sum[0]) && signbit(product[0]));
-    ck_assert(sum[5] == -10 && product[5] == -10);
-    for (size_t i = 0; i < 2; i++) clgrad_array_release(test_context(), &out[i]);
+    if (!test_join_noting()) {
+        plan_case_run(&c, NULL, out);
+        const float *sum = out[0].data, *product = out[1].data;
+        ck_assert(sum[0] == 0 && product[0] == 0); /* 0 x -5; llvmpipe's compiler drops + 0 */
+        if (plan_is_exact()) ck_assert(!signbit(sum[0]) && signbit(product[0]));
+        ck_assert(sum[5] == -10 && product[5] == -10);
+        for (size_t i = 0; i < 2; i++) clgrad_array_release(test_context(), &out[i]);
+    }
     plan_case_end(&c);
 }
 END_TEST

@@ -4,11 +4,17 @@
 #include "support/cl_join.h"
 #include "support/suite.h"
 
+#include <stdlib.h>
+
 static void play_silently(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
     srunner_run_all(runner, CK_SILENT);
+    if (srunner_ntests_failed(runner)) { /* a test that looks at results although there are none */
+        srunner_print(runner, CK_NORMAL);
+        exit(1);
+    }
     srunner_free(runner);
 }
 
