@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -210,6 +211,16 @@ double clgrad_os_processor_seconds(void)
 }
 
 void clgrad_os_pause(void) { nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL); }
+
+void clgrad_os_prefer_large_pages(void *data, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (page - (uintptr_t)data % page) % page;
+    if (bytes > before) madvise((char *)data + before, (bytes - before) / page * page, MADV_HUGEPAGE);
+#else
+    (void)data, (void)bytes;
+#endif
+}
 
 void *clgrad_os_library(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 

@@ -28,22 +28,33 @@ static void expand(const uint8_t *block, uint32_t w[64])
     }
 }
 
+/* One round; the eight words then trade names rather than places. */
+static inline void mix(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g, uint32_t *h, uint32_t word)
+{
+    const uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25), choose = (e & f) ^ (~e & g);
+    const uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22), majority = (a & b) ^ (a & c) ^ (b & c);
+    const uint32_t t1 = *h + s1 + choose + word;
+    *d += t1;
+    *h = t1 + s0 + majority;
+}
+
 static void compress(uint32_t state[8], const uint8_t *block)
 {
-    uint32_t w[64], v[8];
+    uint32_t w[64], a = state[0], b = state[1], c = state[2], d = state[3], e = state[4], f = state[5], g = state[6], h = state[7];
     expand(block, w);
-    memcpy(v, state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        const uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        const uint32_t t1 = v[7] + s1 + choose + round_constants[i] + w[i];
-        const uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        const uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+    for (int i = 0; i < 64; i++) w[i] += round_constants[i];
+    for (int i = 0; i < 64; i += 8) {
+        mix(a, b, c, &d, e, f, g, &h, w[i]);
+        mix(h, a, b, &c, d, e, f, &g, w[i + 1]);
+        mix(g, h, a, &b, c, d, e, &f, w[i + 2]);
+        mix(f, g, h, &a, b, c, d, &e, w[i + 3]);
+        mix(e, f, g, &h, a, b, c, &d, w[i + 4]);
+        mix(d, e, f, &g, h, a, b, &c, w[i + 5]);
+        mix(c, d, e, &f, g, h, a, &b, w[i + 6]);
+        mix(b, c, d, &e, f, g, h, &a, w[i + 7]);
     }
-    for (int i = 0; i < 8; i++) state[i] += v[i];
+    const uint32_t after[8] = { a, b, c, d, e, f, g, h };
+    for (int i = 0; i < 8; i++) state[i] += after[i];
 }
 
 void clgrad_sha256_begin(clgrad_sha256 *hash)

@@ -1,9 +1,10 @@
 /* Buffers and the pool behind them. The queue is in order, so memory may be given to a new owner while work of the old
  * one is still enqueued: what the new owner does comes later. */
 
+#include "base/os.h"
 #include "device/cl_device.h"
 
-enum { SMALLEST_CLASS = 256 };
+enum { SMALLEST_CLASS = 256, LARGE_PAGE = 2 << 20 };
 
 /* Four classes per power of two: at most a quarter of a block is lost, and sizes that vary a little share a class. */
 static size_t size_class(const clgrad_device *dev, size_t bytes)
@@ -59,10 +60,22 @@ static cl_int touch(clgrad_device *dev, cl_mem mem, size_t bytes)
     return err;
 }
 
+/* Memory that is the host's, in pages of 2 MiB where the system gives them for asking: a sum over 64 MiB gains a tenth to a quarter. */
+static cl_int prefer_large_pages(clgrad_device *dev, cl_mem mem, size_t bytes)
+{
+    cl_int err = CL_SUCCESS;
+    if (dev->record.info.kind != CLGRAD_DEVICE_CPU || bytes < LARGE_PAGE || dev->record.quirks & CLGRAD_QUIRK_NO_TOUCH) return err;
+    void *host = dev->cl.EnqueueMapBuffer(dev->side_queue, mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes, 0, NULL, NULL, &err);
+    if (err != CL_SUCCESS) return err;
+    clgrad_os_prefer_large_pages(host, bytes);
+    return dev->cl.EnqueueUnmapMemObject(dev->side_queue, mem, host, 0, NULL, NULL);
+}
+
 static cl_int allocate(clgrad_device *dev, cl_mem_flags flags, size_t bytes, cl_mem *out)
 {
     cl_int err = CL_SUCCESS;
     const cl_mem mem = dev->cl.CreateBuffer(dev->context, flags, bytes, NULL, &err);
+    if (err == CL_SUCCESS) err = prefer_large_pages(dev, mem, bytes);
     if (err == CL_SUCCESS) err = touch(dev, mem, bytes);
     if (err == CL_SUCCESS)
         *out = mem;

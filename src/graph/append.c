@@ -36,22 +36,32 @@ static bool calls_equal(const clgrad_call_info *a, const clgrad_call_info *b)
            strcmp(a->name, b->name) == 0;
 }
 
-/* A call's address is left out of the hash: calls are compared by content. */
-static uint32_t hash_bytes(uint32_t hash, const void *data, size_t bytes)
+/* FNV-1a over words of 64 bits, the high half folded in, since the low bits of a product know nothing of it. */
+static uint64_t hash_word(uint64_t hash, uint64_t word)
 {
-    const unsigned char *byte = data;
-    for (size_t i = 0; i < bytes; i++) hash = (hash ^ byte[i]) * 16777619u; /* FNV-1a */
-    return hash;
+    hash = (hash ^ word) * 0x100000001b3u;
+    return hash ^ hash >> 32;
 }
 
-static uint32_t hash_node(const clgrad_op_node *n)
+static uint64_t hash_words(uint64_t hash, const void *data, size_t bytes)
 {
-    uint32_t hash = 2166136261u;
-    const uint32_t head[] = { (uint32_t)n->op, (uint32_t)n->dtype, (uint32_t)n->shape.rank };
-    hash = hash_bytes(hash, head, sizeof head);
-    hash = hash_bytes(hash, n->shape.dims, sizeof n->shape.dims);
-    if (n->num_in) hash = hash_bytes(hash, n->in, n->num_in * sizeof *n->in);
-    return hash_bytes(hash, &n->attr, offsetof(clgrad_attr, call));
+    uint64_t word = 0;
+    for (; bytes >= sizeof word; bytes -= sizeof word, data = (const char *)data + sizeof word) {
+        memcpy(&word, data, sizeof word);
+        hash = hash_word(hash, word);
+    }
+    word = 0;
+    memcpy(&word, data, bytes);
+    return bytes ? hash_word(hash, word) : hash;
+}
+
+/* A call's address is left out of the hash: calls are compared by content. */
+static uint64_t hash_node(const clgrad_op_node *n)
+{
+    uint64_t hash = hash_word(0xcbf29ce484222325u, (uint64_t)n->op << 32 | (uint64_t)n->dtype << 16 | (uint64_t)n->shape.rank);
+    hash = hash_words(hash, n->shape.dims, sizeof n->shape.dims);
+    if (n->num_in) hash = hash_words(hash, n->in, n->num_in * sizeof *n->in);
+    return hash_words(hash, &n->attr, offsetof(clgrad_attr, call));
 }
 
 static bool nodes_equal(const clgrad_op_node *a, const clgrad_op_node *b)

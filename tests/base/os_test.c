@@ -112,6 +112,20 @@ static int faulty_renameat(int a, const char *from, int b, const char *to)
     return fault(EIO) ? -1 : clgrad_os_posix.renameat(a, from, b, to);
 }
 
+START_TEST(large_pages_are_advice)
+{
+    enum { BYTES = 5 << 20 };
+    unsigned char *data = malloc(BYTES);
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < BYTES; i++) data[i] = (unsigned char)(i % 251);
+    for (size_t start = 0; start < 3; start++) clgrad_os_prefer_large_pages(data + start, BYTES - start);
+    clgrad_os_prefer_large_pages(data + 1, 0);
+    clgrad_os_prefer_large_pages(data + 1, 100);
+    for (size_t i = 0; i < BYTES; i++) ck_assert_uint_eq(data[i], i % 251);
+    free(data);
+}
+END_TEST
+
 START_TEST(a_failed_write_leaves_the_old_file)
 {
     ck_assert_int_eq(clgrad_os_write_file_atomic(ctx, path, "old", 3), CLGRAD_OK);
@@ -145,6 +159,7 @@ Suite *os_suite(void)
     tcase_add_test(tests, files_are_replaced_and_read_back);
     tcase_add_test(tests, what_cannot_be_read_is_named);
     tcase_add_test(tests, part_of_a_file);
+    tcase_add_test(tests, large_pages_are_advice);
     tcase_add_test(tests, a_failed_write_leaves_the_old_file);
     suite_add_tcase(suite, tests);
     return suite;

@@ -81,7 +81,7 @@ static clgrad_status use_device(clgrad_device *dev)
     clgrad_buffer *x, *y;
     clgrad_event *read = NULL;
     CLGRAD_TRY(clgrad_buffer_create(dev, sizeof values, &x));
-    clgrad_status status = clgrad_buffer_create(dev, sizeof values, &y);
+    clgrad_status status = clgrad_buffer_create(dev, 3 << 20, &y); /* for which large pages are asked */
     if (!status) status = clgrad_buffer_write(x, 0, values, sizeof values);
     if (!status) status = run_kernel(dev, x);
     if (!status) status = clgrad_buffer_fill(y, 0, sizeof values, &zero, sizeof zero);

@@ -84,6 +84,8 @@ static const char *const variants[] = {
 START_TEST(streamed_is_resident)
 {
     if (!test_device()) return;
+    /* What streams is the same host code everywhere; llvmpipe takes 12 s to compile a variant. */
+    if (_i % 3 && !test_is_long() && !clgrad_device_get_info(test_device())->exact_divide) return;
     check_both(digits(variants[_i]), variants[_i]);
 }
 END_TEST
