@@ -292,7 +292,7 @@ END_TEST
 /* --- programs -------------------------------------------------------------------------------------------------------- */
 
 /* Opens a device, runs the kernel, checks its result; how often was the compiler given source? */
-static size_t run_counting_compiles(void)
+static size_t run_counting_compiles(double spent_on_storing)
 {
     const clgrad_kernel_source source = { .file = "twice.cl", .preamble = "", .name = "twice" };
     clgrad_device *dev;
@@ -302,6 +302,7 @@ static size_t run_counting_compiles(void)
     test_cl_install(true);
     test_cl_state.only = "clCreateProgramWithSource";
     ck_assert_int_eq(clgrad_device_open(ctx, NULL, &dev), CLGRAD_OK);
+    dev->store_seconds = spent_on_storing;
     ck_assert_int_eq(clgrad_kernel_create(dev, &source, &kernel), CLGRAD_OK);
     ck_assert_int_eq(clgrad_buffer_create(dev, sizeof values, &x), CLGRAD_OK);
     ck_assert_int_eq(clgrad_buffer_write(x, 0, values, sizeof values), CLGRAD_OK);
@@ -342,13 +343,26 @@ START_TEST(programs_are_compiled_once)
     const bool never = strstr(quirks, "simulator") || strstr(quirks, "own-program-cache");
     const bool second_time = strstr(quirks, "costly-binary") != NULL;
     test_device_close();
-    ck_assert_uint_ge(run_counting_compiles(), 1);
-    if (second_time) ck_assert_uint_eq(run_counting_compiles(), 1);
-    ck_assert_uint_eq(run_counting_compiles(), never ? 1 : 0);
+    ck_assert_uint_ge(run_counting_compiles(0), 1);
+    if (second_time) ck_assert_uint_eq(run_counting_compiles(0), 1);
+    ck_assert_uint_eq(run_counting_compiles(0), never ? 1 : 0);
     ck_assert_uint_ge(damage_programs(), never ? 1 : 2);
-    ck_assert_uint_ge(run_counting_compiles(), 1);
-    if (second_time) ck_assert_uint_eq(run_counting_compiles(), 1);
-    ck_assert_uint_eq(run_counting_compiles(), never ? 1 : 0);
+    ck_assert_uint_ge(run_counting_compiles(0), 1);
+    if (second_time) ck_assert_uint_eq(run_counting_compiles(0), 1);
+    ck_assert_uint_eq(run_counting_compiles(0), never ? 1 : 0);
+}
+END_TEST
+
+START_TEST(storing_costly_binaries_has_a_budget)
+{
+    if (!test_device()) return;
+    const bool costly = strstr(clgrad_device_get_info(test_device())->quirks, "costly-binary") != NULL;
+    test_device_close();
+    if (!costly) return;
+    ck_assert_uint_ge(run_counting_compiles(0), 1); /* seen */
+    ck_assert_uint_eq(run_counting_compiles(10), 1); /* would be stored, but the run has spent its time */
+    ck_assert_uint_eq(run_counting_compiles(0), 1);
+    ck_assert_uint_eq(run_counting_compiles(10), 0); /* was stored; loading costs nothing */
 }
 END_TEST
 
@@ -366,6 +380,7 @@ Suite *cache_suite(void)
     tcase_add_test(tests, an_entry_that_killed_a_process_is_dropped);
     tcase_add_test(tests, a_full_disk_costs_nothing_but_time);
     tcase_add_test(tests, programs_are_compiled_once);
+    tcase_add_test(tests, storing_costly_binaries_has_a_budget);
     suite_add_tcase(suite, tests);
     return suite;
 }

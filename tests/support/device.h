@@ -12,6 +12,9 @@ bool test_is_short(void);
 /* CLGRAD_DEVICE or `auto`, opened at the first call and shared by all tests of the program. NULL where the machine has no
  * usable device, with one line on stderr saying why; a test then does nothing: if (!test_device()) return; */
 clgrad_device *test_device(void);
+/* Whether a default run leaves this variant out: on llvmpipe, all but every stride-th. Its compiler takes 0.5 to 3 s a program, and what the
+ * variants of such a test differ in is host code, or kernels that the matrix of operations has. */
+bool test_leaves_out(int variant, int stride);
 /* The context test_device belongs to; there is one also without a device. */
 clgrad_context *test_context(void);
 /* Gives both up, so that a test may look for leaks or open a device of its own; the next test_device opens again. */

@@ -58,7 +58,7 @@ static const char *const variants[] = {
 
 START_TEST(resumed_is_uninterrupted)
 {
-    if (!test_device()) return;
+    if (!test_device() || test_leaves_out(_i, 2)) return;
     clgrad_config *whole = job(variants[_i], "a"), *parts = job(variants[_i], "b");
     clgrad_train_callbacks callbacks = CLGRAD_TRAIN_CALLBACKS_INIT;
     clgrad_train_result one, other;
