@@ -85,8 +85,10 @@ CLGRAD_EACH_REAL(CLGRAD_VECTORS)
 #define CLGRAD_EXTREMA(T, n) T##n CLGRAD_VALUE min(T##n, T##n); T##n CLGRAD_VALUE max(T##n, T##n);
 #define CLGRAD_SIGNED_MATH(T, n) u##T##n CLGRAD_VALUE abs(T##n); int CLGRAD_VALUE any(T##n); int CLGRAD_VALUE all(T##n);
 #define CLGRAD_UPSAMPLE(T, n) T##n CLGRAD_VALUE upsample(int##n, uint##n); u##T##n CLGRAD_VALUE upsample(uint##n, uint##n);
-#define CLGRAD_REAL_MATH(T, n) T##n CLGRAD_VALUE fma(T##n, T##n, T##n); T##n CLGRAD_VALUE sqrt(T##n); T##n CLGRAD_VALUE floor(T##n);                  \
-    T##n CLGRAD_VALUE fmin(T##n, T##n); T##n CLGRAD_VALUE fmax(T##n, T##n); T##n CLGRAD_VALUE fabs(T##n);
+#define CLGRAD_REAL_MATH(T, n)                                                                                            \
+    T##n CLGRAD_VALUE fma(T##n, T##n, T##n);                                                                              \
+    T##n CLGRAD_VALUE sqrt(T##n); T##n CLGRAD_VALUE floor(T##n); T##n CLGRAD_VALUE fabs(T##n);                            \
+    T##n CLGRAD_VALUE fmin(T##n, T##n); T##n CLGRAD_VALUE fmax(T##n, T##n);
 #define CLGRAD_SELECT(T, C, n) T##n CLGRAD_VALUE select(T##n, T##n, C##n);
 #define CLGRAD_SELECT_8(C, n) CLGRAD_SELECT(char, C, n) CLGRAD_SELECT(uchar, C, n)
 #define CLGRAD_SELECT_32(C, n) CLGRAD_SELECT(int, C, n) CLGRAD_SELECT(uint, C, n) CLGRAD_SELECT(float, C, n)
@@ -99,8 +101,12 @@ CLGRAD_EACH_REAL(CLGRAD_VECTORS)
 #define CLGRAD_VMEMORY(T) CLGRAD_VMEMORY_OF(T, 2) CLGRAD_VMEMORY_OF(T, 4) CLGRAD_VMEMORY_OF(T, 8) CLGRAD_VMEMORY_OF(T, 16)
 #define CLGRAD_HALVES(T, n) T##n CLGRAD_READS vload_half##n(size_t, global const half *);
 
-#define CLGRAD_INTEGER(T) CLGRAD_VMEMORY(T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT, T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT_SAT, T) CLGRAD_EACH_WIDTH(CLGRAD_EXTREMA, T)
-#define CLGRAD_REAL(T) CLGRAD_VMEMORY(T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT, T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT_RTZ, T) CLGRAD_EACH_WIDTH(CLGRAD_REAL_MATH, T)
+#define CLGRAD_INTEGER(T)                                                                                                 \
+    CLGRAD_VMEMORY(T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT, T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT_SAT, T)                       \
+    CLGRAD_EACH_WIDTH(CLGRAD_EXTREMA, T)
+#define CLGRAD_REAL(T)                                                                                                    \
+    CLGRAD_VMEMORY(T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT, T) CLGRAD_EACH_WIDTH(CLGRAD_CONVERT_RTZ, T)                       \
+    CLGRAD_EACH_WIDTH(CLGRAD_REAL_MATH, T)
 CLGRAD_EACH_INTEGER(CLGRAD_INTEGER)
 CLGRAD_EACH_REAL(CLGRAD_REAL)
 CLGRAD_EACH_WIDTH(CLGRAD_SELECT_8, char)
