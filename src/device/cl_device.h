@@ -149,6 +149,8 @@ clgrad_status clgrad_kernel_file_read(clgrad_context *ctx, const char *file, cha
 /* A program of the given whole text, shared within the device and owned by it; `shown` names it in messages. */
 clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, clgrad_program **out);
 const char *clgrad_build_options(const clgrad_device *dev);
+/* What is logged of a program that uses more than builtins.cl declares; test runs look for it. */
+#define CLGRAD_LONG_BUILD "needs the compiler's whole header"
 
 /* The cache on disk: fetch a program; store those that were built and launched since, at moments that wait anyway. */
 bool clgrad_programs_are_stored(const clgrad_device *dev);

@@ -144,7 +144,7 @@ static cl_int build_with_whole_header(clgrad_device *dev, cl_program program, co
     char *log = build_log(dev, program);
     const cl_int err = dev->cl.BuildProgram(program, 1, &dev->record.id, options_with_whole_header(dev), NULL, NULL);
     if (err == CL_SUCCESS) {
-        clgrad_log_line(dev->ctx, CLGRAD_LOG_INFO, "build", "%s needs the compiler's whole header: %s", shown, log ? log : "");
+        clgrad_log_line(dev->ctx, CLGRAD_LOG_INFO, "build", "%s " CLGRAD_LONG_BUILD ": %s", shown, log ? log : "");
         dev->num_long_builds++;
     }
     clgrad_free(dev->ctx, log);
