@@ -3,6 +3,7 @@
  * needs   MM_SCALAR MM_VECTOR MM_LANES: element and its vector; MM_ROWS x MM_VECTORS vectors: the register tile, no larger than the
  *         product; MM_LOAD_A, MM_LOAD_B, MM_LOADV_B: decode from a pointer; MM_A_ROW MM_A_COL: strides, 1 where that is known;
  *         MM_PACK: 0 b is read in place (unit column stride), 1 copied, 2 transposed (unit row stride), 3 gathered (any strides);
+ *         MM_GROUP: lanes in 16 bytes, or MM_LANES if fewer;
  *         MM_APART: 1 for a pointer to each row of a; MM_STEPS: what unrolls the loop over q; MM_SHORT: 1 when the epilogue is;
  *         MM_DEPTH: steps of q that a packed panel holds, of which mm.chunk lie side by side; MM_TILES: tiles whose state outlives the panels, 1 when these
  *         hold all of q; MM_CELL: length of the sum's cells, a divisor of MM_DEPTH, 0 for one chain; MM_LEVELS: bits of the number
@@ -77,23 +78,55 @@ MM_INLINE void mm_accumulate(MM_VECTOR acc[MM_ROWS][MM_VECTORS], global const MM
         MM_EACH acc[r][v] = MULADD((MM_VECTOR)(MM_A(r, q)), MM_B(b, v), acc[r][v]);
 }
 
-#if MM_PACK == 2
-/* x[first], y[first], x[first + 1], y[first + 1], ... Lane by lane: .even = x.lo gave code 1.6 times slower and crashed Oclgrind. */
-MM_INLINE MM_VECTOR mm_riffle(MM_VECTOR x, MM_VECTOR y, int first)
-{
-    MM_VECTOR out;
-    MM_UNROLL for (int l = 0; l < MM_LANES; l++) ((MM_SCALAR *)&out)[l] = ((MM_SCALAR *)(l % 2 ? &y : &x))[first + l / 2];
-    return out;
-}
+/* Lane by lane, by constructors or by swizzles, shuffles of several stages melt into single elements on their way through LLVM. */
+#ifdef __has_builtin
+#define MM_SQUARES (MM_PACK == 2 && MM_LANES > 1 && __has_builtin(__builtin_shufflevector))
+#else
+#define MM_SQUARES 0
+#endif
 
-/* A square of rows becomes its columns: log2(MM_LANES) times its two halves are riffled. */
+#if MM_SQUARES
+#define MM_LIST2(at, size, first) at(0, size, first), at(1, size, first)
+#define MM_LIST4(at, size, first) MM_LIST2(at, size, first), at(2, size, first), at(3, size, first)
+#define MM_LIST8(at, size, first) MM_LIST4(at, size, first), at(4, size, first), at(5, size, first), at(6, size, first), at(7, size, first)
+#define MM_LIST16(at, size, first) MM_LIST8(at, size, first), at(8, size, first), at(9, size, first), at(10, size, first), at(11, size, first), \
+    at(12, size, first), at(13, size, first), at(14, size, first), at(15, size, first)
+#define MM_PASTE(a, b) a##b
+#define MM_LIST(lanes) MM_PASTE(MM_LIST, lanes)
+#define MM_SHUFFLE(x, y, at, size, first) __builtin_shufflevector(x, y, MM_LIST(MM_LANES)(at, size, first))
+/* Blocks of `size` lanes of x and of y in turn, the even ones or (first = size) the odd ones. */
+#define MM_BLOCKS(l, size, first) (((l) & (size) ? MM_LANES : 0) + ((l) & ~(size)) + (first))
+/* x[first], y[first], x[first + 1], y[first + 1], ... of each group of `size` lanes. */
+#define MM_RIFFLE(l, size, first) (((l) % 2 ? MM_LANES : 0) + (l) / (size) * (size) + (first) + (l) % (size) / 2)
+
+/* Blocks trade places across the diagonal of a square of rows. */
+#define MM_TRADE(size) \
+    MM_UNROLL for (int r = 0; r < MM_LANES; r++) { \
+        if (r & (size)) continue; \
+        const MM_VECTOR x = square[r], y = square[r + (size)]; \
+        square[r] = MM_SHUFFLE(x, y, MM_BLOCKS, size, 0); \
+        square[r + (size)] = MM_SHUFFLE(x, y, MM_BLOCKS, size, size); \
+    }
+
+/* A square of rows becomes its columns: large blocks trade places, then smaller ones, down to groups of 16 bytes, within which processors
+ * shuffle cheapest; the squares within groups are riffled log2(MM_GROUP) times. */
 MM_INLINE void mm_transpose(MM_VECTOR *square)
 {
-    MM_UNROLL for (int stage = 1; stage < MM_LANES; stage *= 2) {
+#if MM_LANES / 2 >= MM_GROUP
+    MM_TRADE((MM_LANES / 2))
+#endif
+#if MM_LANES / 4 >= MM_GROUP
+    MM_TRADE((MM_LANES / 4))
+#endif
+#if MM_LANES / 8 >= MM_GROUP
+    MM_TRADE((MM_LANES / 8))
+#endif
+    MM_UNROLL for (int stage = 1; stage < MM_GROUP; stage *= 2) {
         MM_VECTOR next[MM_LANES];
-        MM_UNROLL for (int r = 0; r < MM_LANES / 2; r++) {
-            next[2 * r] = mm_riffle(square[r], square[r + MM_LANES / 2], 0);
-            next[2 * r + 1] = mm_riffle(square[r], square[r + MM_LANES / 2], MM_LANES / 2);
+        MM_UNROLL for (int r = 0; r < MM_LANES; r += 2) {
+            const int pair = r / MM_GROUP * MM_GROUP + r % MM_GROUP / 2;
+            next[r] = MM_SHUFFLE(square[pair], square[pair + MM_GROUP / 2], MM_RIFFLE, MM_GROUP, 0);
+            next[r + 1] = MM_SHUFFLE(square[pair], square[pair + MM_GROUP / 2], MM_RIFFLE, MM_GROUP, MM_GROUP / 2);
         }
         MM_UNROLL for (int r = 0; r < MM_LANES; r++) square[r] = next[r];
     }
@@ -114,7 +147,7 @@ MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long c
     if (MM_PAD) inside = mm->b_row > 0 ? count - (MM_LANES - mm->n + mm->b_row - 1) / mm->b_row : 0;
     for (; q < inside; q++)
         MM_UNROLL for (int v = 0; v < vectors; v++) panel[q * vectors + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
-#elif MM_PACK == 2
+#elif MM_SQUARES
     for (; q < count && count >= MM_LANES; q += MM_LANES)
         for (int v = 0; v < vectors; v++) {
             const long top = min(q, count - MM_LANES);

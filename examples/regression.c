@@ -52,7 +52,7 @@ int main(void)
     clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
     options.lr = 0.5;
     must(clgrad_optimizer_create(dev, f, 0, 2, in, &options, &opt));
-    for (int i = 0; i < 1000; i++) must(clgrad_optimizer_step(opt, in + 2, 0, NULL, NULL));
+    must(clgrad_optimizer_steps(opt, 1000, in + 2, 0, NULL, NULL));
     must(clgrad_tensor_read(clgrad_optimizer_parameter(opt, 0), &slope, sizeof slope));
     must(clgrad_tensor_read(clgrad_optimizer_parameter(opt, 1), &offset, sizeof offset));
     printf("df/dw(1, 1) = %.4f, H(1, 1) = %.4f, .., y = %.4f x + %.4f\n", df_dw, d2f_dw2, slope, offset);

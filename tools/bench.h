@@ -49,7 +49,7 @@ typedef struct bench_family {
     const char *group, *unit;
     clgrad_status (*open)(bench_case *c);
     clgrad_status (*verify)(bench_case *c);
-    clgrad_status (*run)(void *c);
+    clgrad_status (*run)(void *c, size_t runs);
     void (*close)(bench_case *c);      /* `own` only; NULL for nothing */
     json_t *(*measure)(bench_case *c); /* NULL: time `run`; else samples as a JSON array of nanoseconds, NULL on failure */
 } bench_family;

@@ -55,14 +55,20 @@ static clgrad_status make_columns(bench_case *c, size_t i, clgrad_tensor **out)
     return status;
 }
 
-static clgrad_status run_product(void *user)
+static clgrad_status run_one(bench_case *c)
 {
-    bench_case *c = user;
     const block *b = c->own;
     clgrad_status status = c->row->scratch ? clgrad_operator_set_point(c->op, c->tensors) : CLGRAD_OK;
     if (status) return status;
     return columns_of(c) > 1 ? clgrad_operator_apply_block(c->op, columns_of(c), b->v, c->out, 0, NULL, NULL)
                              : clgrad_operator_apply(c->op, b->v, c->out, 0, NULL, NULL);
+}
+
+static clgrad_status run_product(void *user, size_t runs)
+{
+    clgrad_status status = CLGRAD_OK;
+    for (size_t i = 0; !status && i < runs; i++) status = run_one(user);
+    return status;
 }
 
 static void set_costs(bench_case *c, const bench_network *net)
@@ -119,7 +125,7 @@ static clgrad_status hold_columns(bench_case *c, size_t column, clgrad_tensor *c
 static clgrad_status verify_products(bench_case *c, const clgrad_graph *reference)
 {
     clgrad_tensor *first[MOST_PARAMETERS] = { NULL };
-    clgrad_status status = run_product(c);
+    clgrad_status status = run_one(c);
     for (size_t i = 0; !status && i < c->num_parameters; i++)
         status = clgrad_tensor_view(c->out[i], 0, c->in[i].shape, &first[i]);
     if (!status)

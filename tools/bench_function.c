@@ -4,15 +4,17 @@
 
 #include <stdlib.h>
 
-static clgrad_status run_function(void *user)
+static clgrad_status run_function(void *user, size_t runs)
 {
     bench_case *c = user;
-    return clgrad_function_call(c->function, c->tensors, c->out, 0, NULL, NULL);
+    clgrad_status status = CLGRAD_OK;
+    for (size_t i = 0; !status && i < runs; i++) status = clgrad_function_call(c->function, c->tensors, c->out, 0, NULL, NULL);
+    return status;
 }
 
 static clgrad_status verify_function(bench_case *c)
 {
-    clgrad_status status = run_function(c);
+    clgrad_status status = run_function(c, 1);
     if (!status) status = bench_hold_against(c, c->graph, 0, c->out, c->num_out);
     return status ? status : bench_repeat(c);
 }

@@ -241,7 +241,7 @@ static void too_long(const bench_run *run, json_t *result, const char *takes, do
 static clgrad_status time_once(bench_case *c, double *seconds)
 {
     const double begin = monotonic_seconds();
-    clgrad_status status = c->row->family->run(c);
+    clgrad_status status = c->row->family->run(c, 1);
     if (!status) status = clgrad_device_finish(c->dev);
     *seconds = monotonic_seconds() - begin;
     return status;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static clgrad_status run_step(void *user)
+static clgrad_status run_steps(void *user, size_t steps)
 {
     bench_case *c = user;
-    return clgrad_optimizer_step(c->optimizer, c->tensors + c->num_parameters, 0, NULL, NULL);
+    return clgrad_optimizer_steps(c->optimizer, steps, c->tensors + c->num_parameters, 0, NULL, NULL);
 }
 
 static clgrad_status make_optimizer(bench_case *c, clgrad_device *dev, double lr, clgrad_tensor *const *initial,
@@ -135,13 +135,13 @@ static clgrad_status verify_update(bench_case *c)
         const clgrad_node gradient = clgrad_input(g, "g", CLGRAD_F32, CLGRAD_SHAPE(c->row->n));
         status = clgrad_output(g, "direction", direction(g, gradient, c->row->rule));
     }
-    for (int t = 0; !status && t < UPDATES; t++) status = run_step(c);
+    if (!status) status = run_steps(c, UPDATES);
     if (!status) status = hold_direction(c, g);
     clgrad_graph_release(&g);
     return status;
 }
 
-const bench_family bench_update = { "update", "run", open_update, verify_update, run_step, NULL, NULL };
+const bench_family bench_update = { "update", "run", open_update, verify_update, run_steps, NULL, NULL };
 
 /* --- a training step --- */
 
@@ -174,8 +174,7 @@ static clgrad_status steps_on_fresh_device(bench_case *c, clgrad_device *dev, ui
                                            &tensors[i]);
     }
     if (!status) status = make_optimizer(c, dev, step_lr, tensors, &optimizer);
-    for (int t = 0; !status && t < 2; t++)
-        status = clgrad_optimizer_step(optimizer, tensors + c->num_parameters, 0, NULL, NULL);
+    if (!status) status = clgrad_optimizer_steps(optimizer, 2, tensors + c->num_parameters, 0, NULL, NULL);
     if (!status) status = clgrad_device_finish(dev);
     for (size_t i = 0; tensors && i < c->num_in; i++) clgrad_tensor_release(&tensors[i]);
     clgrad_optimizer_release(&optimizer);
@@ -241,7 +240,7 @@ static clgrad_status verify_step(bench_case *c)
     size_t wrt[32];
     clgrad_graph *gradient = NULL;
     for (size_t i = 0; i < c->num_parameters; i++) wrt[i] = i;
-    clgrad_status status = run_step(c);
+    clgrad_status status = run_steps(c, 1);
     if (!status) status = clgrad_gradient(c->graph, 0, c->num_parameters, wrt, &gradient);
     if (!status) status = hold_gradients(c, gradient);
     clgrad_graph_release(&gradient);
@@ -249,4 +248,4 @@ static clgrad_status verify_step(bench_case *c)
     return status ? status : make_optimizer(c, c->dev, step_lr, c->tensors, &c->optimizer);
 }
 
-const bench_family bench_step = { "step", "run", open_step, verify_step, run_step, NULL, NULL };
+const bench_family bench_step = { "step", "run", open_step, verify_step, run_steps, NULL, NULL };

@@ -71,7 +71,8 @@ static void print_table(const explained *e)
     if (*e->timer) printf("timer      %s%s\n", e->timer, isnan(e->functions[0].wall) ? ": kernels are not timed" : "");
     for (size_t i = 0; i < e->num_functions; i++) {
         const explained_function *f = &e->functions[i];
-        printf("\n%zu kernel%s %s\n", f->num_kernels, f->num_kernels == 1 ? "" : "s", f->when);
+        printf("\n%zu kernel%s %s%s\n", f->num_kernels, f->num_kernels == 1 ? "" : "s", f->when,
+               f->cost.repeats ? "; training has many in one launch" : "");
         printf("%4s %8s  %-12s %8s %8s %10s %12s  %-20s %s\n", "", "time", "of its roof", "moved", "FLOPs", "", "", "template",
                "operations -> results");
         for (size_t k = 0; k < f->num_kernels; k++) print_kernel(f, k);
@@ -113,7 +114,7 @@ static json_t *function_json(const explained_function *f)
     const clgrad_cost *c = &f->cost;
     json_t *kernels = json_array();
     for (size_t i = 0; i < f->num_kernels; i++) json_array_append_new(kernels, kernel_json(f, &f->kernels[i]));
-    return json_pack("{s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o}", "when", f->when, "kernels", kernels, "bytes", c->bytes,
+    return json_pack("{s:s, s:o, s:b, s:f, s:f, s:f, s:I, s:I, s:I, s:o, s:o, s:o}", "when", f->when, "kernels", kernels, "repeats", c->repeats, "bytes", c->bytes,
                      "least_bytes", c->least_bytes, "flops", c->flops, "argument_bytes", (json_int_t)c->argument_bytes, "scratch_bytes",
                      (json_int_t)c->scratch_bytes, "least_scratch_bytes", (json_int_t)c->least_scratch_bytes, "seconds",
                      number_or_null(explained_seconds(f)), "least_seconds", number_or_null(explained_least_seconds(f)), "wall_seconds",

@@ -85,7 +85,12 @@ static clgrad_status measure(explained_function *out, clgrad_function *f, double
     return st;
 }
 
-static clgrad_status run_workload(void *user) { return clgrad_workload_run(user); }
+static clgrad_status run_workload(void *user, size_t runs)
+{
+    clgrad_status st = CLGRAD_OK;
+    for (size_t i = 0; st == CLGRAD_OK && i < runs; i++) st = clgrad_workload_run(user);
+    return st;
+}
 
 static clgrad_status check_clock(explained *e, clgrad_device *dev, clgrad_workload *workload, bool *agrees)
 {

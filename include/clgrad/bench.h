@@ -101,8 +101,8 @@ CLGRAD_API void clgrad_roof_get(const clgrad_roof *roof, clgrad_roof_result *out
 
 /* --- timing --- */
 
-/** Enqueues one run of the work on the device and returns without waiting. */
-typedef clgrad_status (*clgrad_work)(void *user);
+/** Enqueues so many runs of the work on the device, one behind the other, and returns without waiting. */
+typedef clgrad_status (*clgrad_work)(void *user, size_t runs);
 
 enum { CLGRAD_MAX_SAMPLES = 200 };
 

@@ -147,6 +147,14 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
  */
 CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
                                                clgrad_event *const *wait, clgrad_event **event);
+/**
+ * Enqueue `count` steps on the same data, with the bits of so many calls of clgrad_optimizer_step. A step that one core of a CPU device
+ * does in some tens of microseconds then costs no launch of its own: up to 32 are one (others: a launch or more each, as ever).
+ *
+ * Errors: as clgrad_optimizer_step, negative once some of the steps are enqueued. CLGRAD_E_ARG: count is 0.
+ */
+CLGRAD_API clgrad_status clgrad_optimizer_steps(clgrad_optimizer *opt, size_t count, clgrad_tensor *const *data, size_t num_wait,
+                                                clgrad_event *const *wait, clgrad_event **event);
 
 /** Wait and read the value of f, without l1 and l2, in the last step. CLGRAD_E_NOT_FINITE, CLGRAD_E_INDEX:
  *  updates stopped; the text names the update. */

@@ -6,7 +6,10 @@
 #include "clgrad/optim.h"
 #include "tensor/tensor.h"
 
-enum { CLGRAD_HYPER_GROUPS = CLGRAD_MAX_GROUPS + 1 };
+enum {
+    CLGRAD_HYPER_GROUPS = CLGRAD_MAX_GROUPS + 1,
+    CLGRAD_HYPER_STEPS = 32 /* structs in the buffer, one behind the other: one for each step of a launch */
+};
 
 /* INTEGER(field) and REAL(field) are scalars, GROUP(field) one real per group. */
 #define CLGRAD_HYPER_FIELDS(INTEGER, REAL, GROUP)                                                          \
@@ -60,5 +63,5 @@ void clgrad_hyper_nodes_init(clgrad_hyper_nodes *nodes, clgrad_graph *g);
 clgrad_node clgrad_hyper_node(clgrad_hyper_nodes *nodes, clgrad_hyper_field field, size_t group);
 
 bool clgrad_hyper_name(const char *input_name); /* begins with "hyper." */
-/* The field's place in a buffer that holds a clgrad_hyper. E_ARG: no such field. */
+/* The field's place in a buffer that begins with a clgrad_hyper. E_ARG: no such field. */
 clgrad_status clgrad_hyper_tensor(clgrad_buffer *buffer, const char *input_name, clgrad_tensor **out);

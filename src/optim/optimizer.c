@@ -176,11 +176,12 @@ static clgrad_status create_memory(clgrad_optimizer *opt)
 {
     const int64_t zero = 0;
     const float none = 0;
+    if (!(opt->hypers = clgrad_alloc(opt->ctx, CLGRAD_HYPER_STEPS, sizeof *opt->hypers))) return CLGRAD_E_MEMORY;
     CLGRAD_TRY(clgrad_arena_vector_create(opt->arena, opt->dev, CLGRAD_F32, &opt->theta));
     for (size_t s = 0; s < clgrad_rule_num_states(opt->rule); s++)
         CLGRAD_TRY(clgrad_arena_vector_create(opt->arena, opt->dev, CLGRAD_F32, &opt->states[s]));
     if (opt->options.accumulate > 1) CLGRAD_TRY(clgrad_arena_vector_create(opt->arena, opt->dev, CLGRAD_F32, &opt->sum));
-    CLGRAD_TRY(clgrad_buffer_create(opt->dev, sizeof(clgrad_hyper), &opt->hyper_buffer));
+    CLGRAD_TRY(clgrad_buffer_create(opt->dev, CLGRAD_HYPER_STEPS * sizeof(clgrad_hyper), &opt->hyper_buffer));
     CLGRAD_TRY(clgrad_tensor_create_from(opt->dev, CLGRAD_I64, CLGRAD_SCALAR, &zero, sizeof zero, &opt->stop));
     CLGRAD_TRY(clgrad_tensor_create_from(opt->dev, CLGRAD_F32, CLGRAD_SCALAR, &none, sizeof none, &opt->metric));
     if (is_scaled(opt)) CLGRAD_TRY(create_scaling(opt));
@@ -246,11 +247,24 @@ static clgrad_status bind_names(clgrad_optimizer *opt, clgrad_step_part *part, c
     return CLGRAD_OK;
 }
 
+/* A whole step may be one launch of many; each then reads the next struct. */
+static clgrad_status compile(clgrad_optimizer *opt, clgrad_step_part *part)
+{
+    if (part != &opt->whole) return clgrad_function_create_updating(opt->dev, part->graph, NULL, &part->function);
+    size_t *advance = clgrad_alloc(opt->ctx, part->graph->num_inputs, sizeof *advance);
+    if (!advance) return CLGRAD_E_MEMORY;
+    for (size_t i = 0; i < part->graph->num_inputs; i++)
+        advance[i] = clgrad_hyper_name(part->graph->input_names[i]) ? sizeof(clgrad_hyper) : 0;
+    const clgrad_status st = clgrad_function_create_updating(opt->dev, part->graph, advance, &part->function);
+    clgrad_free(opt->ctx, advance);
+    return st;
+}
+
 static clgrad_status compile_part(clgrad_optimizer *opt, clgrad_step_part *part)
 {
     if (!part->graph) return CLGRAD_OK;
     clgrad_status st = bind_names(opt, part, part->graph);
-    if (st == CLGRAD_OK) st = clgrad_function_create_updating(opt->dev, part->graph, &part->function);
+    if (st == CLGRAD_OK) st = compile(opt, part);
     clgrad_graph_release(&part->graph);
     return st;
 }
@@ -412,6 +426,7 @@ void clgrad_optimizer_release(clgrad_optimizer **address)
     clgrad_tensor_release(&opt->metric);
     clgrad_tensor_release(&opt->scaling);
     clgrad_buffer_release(&opt->hyper_buffer);
+    clgrad_free(opt->ctx, opt->hypers);
     clgrad_arena_vector_release(&opt->theta);
     clgrad_arena_vector_release(&opt->sum);
     for (size_t s = 0; s < CLGRAD_MAX_STATES; s++) clgrad_arena_vector_release(&opt->states[s]);

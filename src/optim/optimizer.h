@@ -38,7 +38,8 @@ struct clgrad_optimizer {
     size_t num_named, named_capacity;
     clgrad_step_part whole, accumulate, update; /* whole, or the other two */
     uint64_t need_bytes;                        /* of everything, the caller's other_bytes included */
-    clgrad_hyper hyper;
+    clgrad_hyper hyper;   /* of the next step */
+    clgrad_hyper *hypers; /* of the steps of one launch: what is written to hyper_buffer */
     int64_t updates;
     size_t accumulated; /* steps since the last update */
     clgrad_plateau plateau[2]; /* learning rate, momentum */
@@ -65,8 +66,8 @@ clgrad_status clgrad_optimizer_resolve(clgrad_optimizer *opt, const clgrad_optim
 /* The group (index into opt->groups) of a parameter. */
 uint32_t clgrad_optimizer_group_of(const clgrad_optimizer *opt, const char *parameter);
 
-/* Fill the struct for the next update from options, schedules and counters. */
-void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt);
+/* Fill the struct for a step that has so many updates before it, from options and schedules. */
+void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt, int64_t updates);
 
 /* One micro-batch: the sum of the gradient is multiplied by `scale` at the update, which happens if `last`. Used by train, which
  * counts samples itself; clgrad_optimizer_step is this with scale 1 / accumulate. */
@@ -76,7 +77,10 @@ typedef struct clgrad_micro_batch {
     double scale;
     bool first, last, fresh_metric; /* of the update's micro-batches; the running loss starts anew */
 } clgrad_micro_batch;
-clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batch);
+/* count: at most clgrad_optimizer_most_batches. Their data are the same tensors. */
+clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batches, size_t count);
+/* Steps that one launch may do: CLGRAD_HYPER_STEPS or 1. */
+size_t clgrad_optimizer_most_batches(const clgrad_optimizer *opt);
 
 /* What the flag says happened in update number |stop|, as a status with its sentence; stop is not 0. */
 clgrad_status clgrad_stop_status(int64_t stop);

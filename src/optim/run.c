@@ -1,28 +1,28 @@
-/* Steps: fill the small buffer, enqueue. */
+/* Steps: fill the small buffer, enqueue. On CPU devices many small steps are one launch, which finds one struct behind the other. */
 
 #include "optim/optimizer.h"
 
 #include <stdlib.h>
 
-static double schedule_scale(const clgrad_optimizer *opt, const clgrad_schedule *schedule, size_t which)
+static double schedule_scale(const clgrad_optimizer *opt, const clgrad_schedule *schedule, int64_t updates, size_t which)
 {
-    const double factor = clgrad_schedule_factor(schedule, opt->updates);
+    const double factor = clgrad_schedule_factor(schedule, updates);
     return schedule->kind == CLGRAD_SCHEDULE_PLATEAU ? factor * opt->plateau[which].scale : factor;
 }
 
 double clgrad_optimizer_lr(const clgrad_optimizer *opt)
 {
-    return opt->options.lr * schedule_scale(opt, &opt->options.lr_schedule, 0);
+    return opt->options.lr * schedule_scale(opt, &opt->options.lr_schedule, opt->updates, 0);
 }
 
-void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt)
+void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt, int64_t updates)
 {
     const clgrad_optimizer_options *o = &opt->options;
     clgrad_hyper *h = &opt->hyper;
-    const double lr_scale = schedule_scale(opt, &o->lr_schedule, 0);
-    const double momentum = o->momentum * schedule_scale(opt, &o->momentum_schedule, 1);
-    const double t = (double)(opt->updates + 1);
-    h->step = opt->updates;
+    const double lr_scale = schedule_scale(opt, &o->lr_schedule, updates, 0);
+    const double momentum = o->momentum * schedule_scale(opt, &o->momentum_schedule, updates, 1);
+    const double t = (double)(updates + 1);
+    h->step = updates;
     h->seed = (int64_t)o->seed;
     h->momentum = (float)momentum;
     h->momentum_rest = (float)(1.0 - momentum);
@@ -42,16 +42,9 @@ void clgrad_optimizer_fill_hyper(clgrad_optimizer *opt)
     }
 }
 
-static clgrad_status run_part(clgrad_step_part *part, clgrad_tensor *const *data)
+static void fill_for(clgrad_optimizer *opt, const clgrad_micro_batch *batch, int64_t updates)
 {
-    for (size_t i = 0; i < part->num_inputs; i++)
-        if (part->data_index[i] != SIZE_MAX) part->inputs[i] = data[part->data_index[i]];
-    return clgrad_function_call(part->function, part->inputs, part->outputs, 0, NULL, NULL);
-}
-
-clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batch)
-{
-    clgrad_optimizer_fill_hyper(opt);
+    clgrad_optimizer_fill_hyper(opt, updates);
     clgrad_hyper *h = &opt->hyper;
     h->sample = batch->sample;
     h->offset = batch->offset;
@@ -59,14 +52,47 @@ clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_bat
     h->scale = (float)batch->scale;
     h->keep_metric = batch->fresh_metric ? 0.0f : 1.0f;
     h->keep_sum = batch->first ? 0.0f : 1.0f;
-    CLGRAD_TRY(clgrad_buffer_write(opt->hyper_buffer, 0, h, sizeof *h));
-    if (opt->whole.function) {
-        CLGRAD_TRY(run_part(&opt->whole, batch->data));
-    } else {
-        CLGRAD_TRY(run_part(&opt->accumulate, batch->data));
-        if (batch->last) CLGRAD_TRY(clgrad_fail_midway(opt->ctx, run_part(&opt->update, batch->data)));
+}
+
+static void set_data(clgrad_step_part *part, clgrad_tensor *const *data)
+{
+    for (size_t i = 0; i < part->num_inputs; i++)
+        if (part->data_index[i] != SIZE_MAX) part->inputs[i] = data[part->data_index[i]];
+}
+
+static clgrad_status run_part(clgrad_step_part *part, clgrad_tensor *const *data)
+{
+    set_data(part, data);
+    return clgrad_function_call(part->function, part->inputs, part->outputs, 0, NULL, NULL);
+}
+
+static clgrad_status run_whole(clgrad_step_part *part, clgrad_tensor *const *data, size_t count)
+{
+    if (count == 1) return run_part(part, data);
+    set_data(part, data);
+    return clgrad_function_repeat(part->function, part->inputs, part->outputs, (int64_t)count);
+}
+
+size_t clgrad_optimizer_most_batches(const clgrad_optimizer *opt)
+{
+    return opt->whole.function && clgrad_function_repeats(opt->whole.function) ? CLGRAD_HYPER_STEPS : 1;
+}
+
+clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batches, size_t count)
+{
+    const clgrad_micro_batch *last = &batches[count - 1];
+    for (size_t i = 0; i < count; i++) {
+        fill_for(opt, &batches[i], opt->updates + (int64_t)i); /* several: each is an update */
+        opt->hypers[i] = opt->hyper;
     }
-    if (batch->last) opt->updates++;
+    CLGRAD_TRY(clgrad_buffer_write(opt->hyper_buffer, 0, opt->hypers, count * sizeof *opt->hypers));
+    if (opt->whole.function) {
+        CLGRAD_TRY(run_whole(&opt->whole, last->data, count));
+    } else {
+        CLGRAD_TRY(run_part(&opt->accumulate, last->data));
+        if (last->last) CLGRAD_TRY(clgrad_fail_midway(opt->ctx, run_part(&opt->update, last->data)));
+    }
+    if (last->last) opt->updates += (int64_t)count;
     return CLGRAD_OK;
 }
 
@@ -77,23 +103,49 @@ static clgrad_status check_data(const clgrad_optimizer *opt, clgrad_tensor *cons
     return CLGRAD_OK;
 }
 
+/* Several only where each is an update. */
+static clgrad_status run_steps(clgrad_optimizer *opt, size_t count, clgrad_tensor *const *data)
+{
+    clgrad_micro_batch batches[CLGRAD_HYPER_STEPS];
+    const size_t parts = opt->options.accumulate;
+    for (size_t i = 0; i < count; i++)
+        batches[i] = (clgrad_micro_batch){ .data = data,
+                                           .sample = opt->hyper.sample,
+                                           .scale = 1.0 / (double)parts,
+                                           .first = opt->accumulated == 0,
+                                           .last = opt->accumulated + 1 == parts,
+                                           .fresh_metric = true };
+    CLGRAD_TRY(clgrad_optimizer_run(opt, batches, count));
+    opt->accumulated = batches[0].last ? 0 : opt->accumulated + 1;
+    return CLGRAD_OK;
+}
+
+static clgrad_status run_all_steps(clgrad_optimizer *opt, size_t count, clgrad_tensor *const *data)
+{
+    const size_t most = clgrad_optimizer_most_batches(opt);
+    for (size_t done = 0, now; done < count; done += now) {
+        now = count - done < most ? count - done : most;
+        const clgrad_status status = run_steps(opt, now, data);
+        if (status != CLGRAD_OK) return done ? clgrad_fail_midway(opt->ctx, status) : status;
+    }
+    return CLGRAD_OK;
+}
+
+clgrad_status clgrad_optimizer_steps(clgrad_optimizer *opt, size_t count, clgrad_tensor *const *data, size_t num_wait,
+                                     clgrad_event *const *wait, clgrad_event **event)
+{
+    if (event) *event = NULL;
+    if (count == 0) return clgrad_fail(opt->ctx, CLGRAD_E_ARG, "optimizer steps: none are asked for");
+    CLGRAD_TRY(check_data(opt, data));
+    CLGRAD_TRY(clgrad_device_wait_for(opt->dev, num_wait, wait));
+    CLGRAD_TRY(clgrad_device_mark_begin(opt->dev, event));
+    return clgrad_device_mark_end(opt->dev, run_all_steps(opt, count, data), event);
+}
+
 clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
                                     clgrad_event *const *wait, clgrad_event **event)
 {
-    if (event) *event = NULL;
-    CLGRAD_TRY(check_data(opt, data));
-    const size_t parts = opt->options.accumulate;
-    const clgrad_micro_batch batch = { .data = data,
-                                       .sample = opt->hyper.sample,
-                                       .scale = 1.0 / (double)parts,
-                                       .first = opt->accumulated == 0,
-                                       .last = opt->accumulated + 1 == parts,
-                                       .fresh_metric = true };
-    CLGRAD_TRY(clgrad_device_wait_for(opt->dev, num_wait, wait));
-    CLGRAD_TRY(clgrad_device_mark_begin(opt->dev, event));
-    const clgrad_status status = clgrad_optimizer_run(opt, &batch);
-    if (status == CLGRAD_OK) opt->accumulated = batch.last ? 0 : opt->accumulated + 1;
-    return clgrad_device_mark_end(opt->dev, status, event);
+    return clgrad_optimizer_steps(opt, 1, data, num_wait, wait, event);
 }
 
 clgrad_status clgrad_stop_status(int64_t stop) { return stop < 0 ? CLGRAD_E_INDEX : CLGRAD_E_NOT_FINITE; }

@@ -116,7 +116,7 @@ static clgrad_status store_all(decider *d)
 
 /* --- what is worth storing --- */
 
-static uint32_t own_cost(clgrad_op op)
+uint32_t clgrad_plan_op_cost(clgrad_op op)
 {
     switch (op) {
     case CLGRAD_OP_EXP: case CLGRAD_OP_LOG: case CLGRAD_OP_EXPM1: case CLGRAD_OP_LOG1P: case CLGRAD_OP_SIGMOID: return 10;
@@ -132,7 +132,7 @@ static void find_costs(decider *d)
     for (clgrad_node n = 0; n < d->g->num_nodes; n++) {
         const clgrad_op_node *node = clgrad_at(d->g, n);
         const clgrad_family family = family_of(d->g, n);
-        uint64_t cost = family == CLGRAD_MAP ? own_cost(node->op) : family == CLGRAD_GATHER ? 2 : 0;
+        uint64_t cost = family == CLGRAD_MAP ? clgrad_plan_op_cost(node->op) : family == CLGRAD_GATHER ? 2 : 0;
         for (size_t i = 0; i < node->num_in; i++)
             if (!d->plan->stored[node->in[i]]) cost += d->cost[node->in[i]];
         d->cost[n] = cost > UINT32_MAX ? UINT32_MAX : (uint32_t)cost;

@@ -107,6 +107,8 @@ typedef struct clgrad_launch {
 typedef struct clgrad_plan_kernel {
     size_t first, count;
     int64_t groups;         /* 1: one does everything in order */
+    bool repeats;           /* does any number of runs; the plan has no other kernel */
+    int64_t runs;           /* what its argument says, 0: nothing yet */
     clgrad_kernel *kernel;
     clgrad_buffer *numbers; /* device memory: what the parts would have as arguments by value */
     int64_t *words, *written; /* its content as it should be and as it is */
@@ -126,6 +128,7 @@ struct clgrad_plan {
     clgrad_plan_options options;
     uint32_t *donated;     /* by input: 1 + output, or 0 */
     bool *donation_taken;  /* by input */
+    size_t *advance;       /* by input: bytes */
 
     uint8_t *live, *stored, *forced, *plain; /* by node; plain: its launch may not take an epilogue */
     clgrad_node *epilogue;                   /* by reduction or product: the node its launch ends with */
@@ -159,6 +162,8 @@ clgrad_status clgrad_plan_lower(const clgrad_graph *g, clgrad_graph **out);
 /* decide.c */
 clgrad_status clgrad_plan_decide(clgrad_plan *plan);
 bool clgrad_plan_is_reduction(clgrad_op op);
+/* Of an element, as multiples of an addition. */
+uint32_t clgrad_plan_op_cost(clgrad_op op);
 /* The stored node a matmul operand reads, when the views between only permute, slice, flip or repeat; else the operand itself. */
 clgrad_status clgrad_plan_operand_base(const clgrad_plan *plan, clgrad_node operand, clgrad_node *base);
 /* base's strides along the operand's axes. False when the views between are not affine. */
@@ -188,7 +193,7 @@ clgrad_status clgrad_plan_merge(clgrad_plan *plan);
 /* parts.c: kernels */
 clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *kernel);
 clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *kernel);
-clgrad_status clgrad_plan_kernel_run(const clgrad_plan_kernel *kernel);
+clgrad_status clgrad_plan_kernel_run(clgrad_plan_kernel *kernel, int64_t runs);
 void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *kernel);
 
 /* plan.c: the memory of a value of a bound plan, and where it begins there, in elements */

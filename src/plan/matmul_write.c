@@ -208,7 +208,7 @@ static void write_codec(clgrad_text *text, char operand, clgrad_dtype dtype, int
 }
 
 /* Names of the template that several products of one text would share. */
-static const char *const part_names[] = { "mm_params", "mm_second", "mm_start", "mm_accumulate", "mm_riffle", "mm_transpose", "mm_pack", "mm_push",
+static const char *const part_names[] = { "mm_params", "mm_second", "mm_start", "mm_accumulate", "mm_transpose", "mm_pack", "mm_push",
                                           "mm_fold", "mm_advance", "mm_panel", "mm_columns", "mm_place", "mm_pack_tiles", "epilogue" };
 
 /* The function's head and first statements: a kernel, or a part that its kernel calls with a place in the numbers, the share to do
@@ -239,10 +239,11 @@ static void write_entry(clgrad_text *text, const clgrad_matmul_desc *d, const cl
 
 static void write_cpu(clgrad_text *text, const clgrad_matmul_desc *d, const clgrad_matmul_form *f)
 {
+    const int group = f->f64 ? 2 : 4; /* lanes in 16 bytes */
     write_entry(text, d, f);
-    clgrad_text_append(text, "#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
+    clgrad_text_append(text, "#define MM_GROUP %d\n#define MM_LANES %d\n#define MM_VECTORS %d\n#define MM_TILES %d\n#define MM_PACK %d\n"
                              "#define MM_SWAP %d\n#define MM_NARROW %d\n#define MM_PAD %d\n#define MM_APART %d\n#define MM_SHORT %d\n",
-                       (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, f->narrow, f->pad, f->apart,
+                       (int)f->lanes < group ? (int)f->lanes : group, (int)f->lanes, (int)f->vectors, (int)f->tiles, (int)f->pack, f->swap, f->narrow, f->pad, f->apart,
                        strlen(d->epilogue_v) < SHORT_TEXT);
     if (f->steps > 1) clgrad_text_append(text, "#define MM_STEPS _Pragma(\"unroll %d\")\n", (int)f->steps);
     else clgrad_text_append(text, "#define MM_STEPS\n");

@@ -7,9 +7,10 @@
 
 #include "plan/cost.h"
 
+#include <math.h>
 #include <stdio.h>
 
-enum { MOST_PARTS = 16, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32 };
+enum { MOST_PARTS = 32, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32 };
 
 typedef enum relation { INDEPENDENT, SAME_ROWS, CONFLICT } relation;
 
@@ -28,25 +29,20 @@ typedef struct merger {
     clgrad_plan *plan;
     clgrad_accesses accesses;
     member *members; /* by launch */
+    uint8_t *seen;   /* by value, for counting */
     size_t *order;   /* launches as they will follow each other */
     size_t num_ordered, first; /* the first that has no kernel yet */
     int64_t units;
-    double serial_us, parallel_us;
+    double serial_us, parallel_us, launch_us;
 } merger;
 
 /* --- one launch --- */
 
-static bool is_expensive(clgrad_op op)
-{
-    const char *const expr = clgrad_op_get(op)->expr;
-    return expr && strstr(expr, "clgrad_");
-}
-
-/* Instructions of the innermost loop weighed roughly, over the points where they run, and bytes. */
+/* Instructions of the innermost loop, two a cycle, weighed roughly, over the points where they run, and bytes. */
 static double estimate(const merger *m, const clgrad_launch *l, const member *of)
 {
     const double width = clgrad_device_get_info(m->plan->dev)->float_width;
-    const double flops_per_us = 12.5e3 * width, lanes_per_us = 2.5e3 * width, bytes_per_us = 50e3;
+    const double flops_per_us = 12.5e3 * width, lanes_per_us = 5e3 * width, bytes_per_us = 50e3;
     clgrad_dtype arithmetic;
     double bytes = 0, work = 0;
     for (size_t i = 0; i < of->num_accesses; i++)
@@ -57,7 +53,7 @@ static double estimate(const merger *m, const clgrad_launch *l, const member *of
     for (int32_t d = 0; d < l->ir.num_axes; d++) points *= l->ir.axes[d].dead ? 1 : (double)l->ir.axes[d].extent;
     for (size_t i = 0; i < l->ir.num_instrs; i++)
         if (l->ir.instrs[i].level == CLGRAD_IR_BODY)
-            work += l->ir.instrs[i].kind == CLGRAD_IR_MAP && is_expensive(l->ir.instrs[i].node->op) ? 15 : 1;
+            work += l->ir.instrs[i].kind == CLGRAD_IR_MAP ? 3 * (double)clgrad_plan_op_cost(l->ir.instrs[i].node->op) - 2 : 1;
     const bool scalar = l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT || l->from >= 0;
     if (l->kind == CLGRAD_LAUNCH_SORT) points = (double)(l->sort_count * l->sort_batches);
     return points * (work + 1) / (scalar ? 1250 : lanes_per_us) + bytes / bytes_per_us;
@@ -245,6 +241,46 @@ static clgrad_status gather_kernel(merger *m)
     return close_kernel(m, &k);
 }
 
+/* Values that any launch has as an argument: what several have counts once. */
+static size_t num_arguments(const merger *m)
+{
+    size_t count = 0;
+    memset(m->seen, 0, m->plan->num_values);
+    for (size_t i = 0; i < m->accesses.count; i++) {
+        uint8_t *seen = &m->seen[m->accesses.items[i].value];
+        count += !*seen;
+        *seen = 1;
+    }
+    return count;
+}
+
+/* All launches by one group, where they can be parts of a kernel. */
+static bool take_all(const merger *m, gathered *k)
+{
+    const size_t count = m->plan->num_launches;
+    *k = (gathered){ .count = count };
+    if (count < 2 || count > MOST_PARTS) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!m->members[i].may_merge) return false;
+        k->launch[i] = i;
+        k->us += m->members[i].us;
+    }
+    return num_arguments(m) <= MOST_ARGUMENTS;
+}
+
+/* A plan that is run many times in a row and is one kernel of one group needs no launch for each run. That is worth more than the other
+ * compute units where these would save less than the launches take. */
+static clgrad_status gather_kernels(merger *m)
+{
+    gathered all;
+    clgrad_plan *plan = m->plan;
+    while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
+    if (!plan->options.advance || !take_all(m, &all)) return CLGRAD_OK;
+    if (all.us * (1 - 1 / (double)m->units) > m->launch_us * (double)plan->num_kernels) return CLGRAD_OK;
+    plan->num_kernels = m->num_ordered = 0;
+    return close_kernel(m, &all);
+}
+
 static clgrad_status put_in_order(merger *m)
 {
     clgrad_plan *plan = m->plan;
@@ -260,7 +296,7 @@ static bool merges(const clgrad_plan *plan)
 {
     const clgrad_device_info *info = clgrad_device_get_info(plan->dev);
     const clgrad_plan_options *o = &plan->options;
-    if (o->merge == CLGRAD_MERGE_GROUPS) return true;
+    if (o->merge == CLGRAD_MERGE_GROUPS || o->merge == CLGRAD_MERGE_ONE_GROUP) return true;
     return o->merge == CLGRAD_MERGE_AUTO && !o->no_fusion && !o->work_group && o->reduce != CLGRAD_VARIANT_GPU &&
            info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && !strstr(info->quirks, "short-loops");
 }
@@ -271,7 +307,9 @@ static clgrad_status merge(merger *m)
     plan->num_kernels = 0;
     if (plan->num_launches == 0) return CLGRAD_OK;
     if (merges(plan)) CLGRAD_TRY(describe(m));
-    while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
+    CLGRAD_TRY(gather_kernels(m));
+    clgrad_plan_kernel *only = &plan->kernels[0];
+    only->repeats = plan->options.advance && plan->num_kernels == 1 && only->count > 1 && only->groups == 1;
     return put_in_order(m);
 }
 
@@ -280,12 +318,15 @@ clgrad_status clgrad_plan_merge(clgrad_plan *plan)
     /* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups where the parts
      * allow it. */
     merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units,
-                 .serial_us = 40, .parallel_us = 15 };
-    if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = 0;
+                 .serial_us = 40, .parallel_us = 15, .launch_us = 20 };
+    if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = m.launch_us = 0;
+    if (plan->options.merge == CLGRAD_MERGE_ONE_GROUP) m.serial_us = m.parallel_us = m.launch_us = INFINITY;
     m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
     m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);
-    const clgrad_status st = m.members && m.order ? merge(&m) : CLGRAD_E_MEMORY;
+    m.seen = clgrad_alloc(plan->ctx, plan->num_values + 1, sizeof *m.seen);
+    const clgrad_status st = m.members && m.order && m.seen ? merge(&m) : CLGRAD_E_MEMORY;
     clgrad_free(plan->ctx, m.accesses.items);
+    clgrad_free(plan->ctx, m.seen);
     clgrad_free(plan->ctx, m.order);
     clgrad_free(plan->ctx, m.members);
     return st;

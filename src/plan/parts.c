@@ -70,20 +70,34 @@ static void print_call(const clgrad_plan_kernel *k, const clgrad_launch *l, size
     clgrad_text_append(out, ");\n");
 }
 
+/* Some inputs lie elsewhere in the next run. */
+static void print_advance(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
+{
+    for (size_t i = 0; i < k->num_values; i++) {
+        const clgrad_value *v = &plan->values[k->values[i]];
+        if (v->kind == CLGRAD_VALUE_INPUT && plan->advance[v->number])
+            clgrad_text_append(out, "    a%zu += %zu;\n", i, plan->advance[v->number]);
+    }
+    clgrad_text_append(out, "    }\n");
+}
+
 static void print_kernel(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
 {
     size_t word = 0, bytes = 0;
     clgrad_text_append(out, "kernel __attribute__((reqd_work_group_size(1, 1, 1))) void fused(global const long *k");
     for (size_t i = 0; i < k->num_values; i++) clgrad_text_append(out, ", global char *a%zu", i);
+    if (k->repeats) clgrad_text_append(out, ", long runs");
     clgrad_text_append(out, ")\n{\n    const long group = get_group_id(0), groups = get_num_groups(0);\n");
     for (size_t i = k->first; i < k->first + k->count; i++)
         if (plan->launches[i].matmul.local_bytes > bytes) bytes = plan->launches[i].matmul.local_bytes;
     if (bytes > 0)
         clgrad_text_append(out, "    local ulong8 memory[%zu];\n    local ulong8 *volatile hidden = memory, *scratch = hidden;\n", (bytes + 63) / 64);
+    if (k->repeats) clgrad_text_append(out, "    for (; runs > 0; runs--) {\n");
     for (size_t i = k->first; i < k->first + k->count; i++) {
         print_call(k, &plan->launches[i], word, out);
         word += num_words(&plan->launches[i]);
     }
+    if (k->repeats) print_advance(plan, k, out);
     clgrad_text_append(out, "}\n");
 }
 
@@ -221,8 +235,12 @@ clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *k)
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_plan_kernel_run(const clgrad_plan_kernel *k)
+clgrad_status clgrad_plan_kernel_run(clgrad_plan_kernel *k, int64_t runs)
 {
     const size_t global[3] = { (size_t)k->groups, 1, 1 }, local[3] = { 1, 1, 1 };
+    if (k->repeats && k->runs != runs) {
+        CLGRAD_TRY(clgrad_kernel_set_bytes(k->kernel, 1 + (uint32_t)k->num_values, &runs, sizeof runs));
+        k->runs = runs;
+    }
     return clgrad_kernel_launch(k->kernel, 1, global, local, k->label);
 }

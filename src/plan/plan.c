@@ -2,6 +2,7 @@
 
 #include "plan/launch.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 /* --- making --- */
@@ -19,6 +20,7 @@ static clgrad_status allocate_tables(clgrad_plan *plan)
         !(plan->made = by_node(plan, sizeof *plan->made)) || !(plan->last_read = by_node(plan, sizeof *plan->last_read)) ||
         !(plan->donated = clgrad_alloc(plan->ctx, ins, sizeof *plan->donated)) ||
         !(plan->donation_taken = clgrad_alloc(plan->ctx, ins, sizeof *plan->donation_taken)) ||
+        !(plan->advance = clgrad_alloc(plan->ctx, ins, sizeof *plan->advance)) ||
         !(plan->inputs = clgrad_alloc(plan->ctx, ins, sizeof(clgrad_tensor *))) ||
         !(plan->outputs = clgrad_alloc(plan->ctx, outs, sizeof(clgrad_tensor *))))
         return CLGRAD_E_MEMORY;
@@ -51,7 +53,9 @@ static clgrad_status take_options(clgrad_plan *plan, const clgrad_plan_options *
     if (width != 0 && width != 1 && width != 2 && width != 4 && width != 8 && width != 16)
         return clgrad_fail(plan->ctx, CLGRAD_E_ARG, "a vector width is 1, 2, 4, 8 or 16, not %" PRIu32, width);
     for (size_t i = 0; options && options->donated && i < plan->work->num_inputs; i++) plan->donated[i] = options->donated[i];
+    for (size_t i = 0; options && options->advance && i < plan->work->num_inputs; i++) plan->advance[i] = options->advance[i];
     plan->options.donated = plan->donated;
+    if (plan->options.advance) plan->options.advance = plan->advance;
     for (size_t i = 0; i < plan->work->num_inputs; i++) CLGRAD_TRY(check_donation(plan, i));
     return CLGRAD_OK;
 }
@@ -224,7 +228,7 @@ static void release_tensors(clgrad_tensor **tensors, size_t count)
 static void release_tables(clgrad_plan *plan)
 {
     void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->unread, plan->epilogue, plan->core, plan->second,
-                             plan->alias, plan->places, plan->made, plan->last_read, plan->copies, plan->donated, plan->donation_taken,
+                             plan->alias, plan->places, plan->made, plan->last_read, plan->copies, plan->donated, plan->donation_taken, plan->advance,
                              plan->inputs, plan->outputs, plan->values, plan->launches, plan->kernels, plan->arena_bytes, plan->arenas };
     for (size_t i = 0; i < CLGRAD_COUNT(tables); i++) clgrad_free(plan->ctx, tables[i]);
 }
@@ -362,16 +366,30 @@ static clgrad_status run_clblast(const clgrad_plan *plan, const clgrad_launch *l
 
 clgrad_status clgrad_launch_run(const clgrad_plan *plan, const clgrad_launch *l)
 {
-    const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
-    if (k->count > 1) return l == &plan->launches[k->first] ? clgrad_plan_kernel_run(k) : CLGRAD_OK;
+    clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
+    if (k->count > 1) return l == &plan->launches[k->first] ? clgrad_plan_kernel_run(k, 1) : CLGRAD_OK;
     if (l->kind == CLGRAD_LAUNCH_COPY) return run_copy(plan, l);
     if (l->clblast) return run_clblast(plan, l);
     return clgrad_kernel_launch(l->kernel, l->dims, l->global, l->local, l->label);
 }
 
+static clgrad_status check_bound(const clgrad_plan *plan)
+{
+    return plan->bound ? CLGRAD_OK : clgrad_fail(plan->ctx, CLGRAD_E_ARG, "the plan is run before tensors are bound to it");
+}
+
+bool clgrad_plan_repeats(const clgrad_plan *plan) { return plan->num_kernels == 1 && plan->kernels[0].repeats; }
+
+clgrad_status clgrad_plan_repeat(clgrad_plan *plan, int64_t runs)
+{
+    assert(clgrad_plan_repeats(plan));
+    CLGRAD_TRY(check_bound(plan));
+    return clgrad_plan_kernel_run(&plan->kernels[0], runs);
+}
+
 clgrad_status clgrad_plan_run(clgrad_plan *plan)
 {
-    if (!plan->bound) return clgrad_fail(plan->ctx, CLGRAD_E_ARG, "the plan is run before tensors are bound to it");
+    CLGRAD_TRY(check_bound(plan));
     for (size_t i = 0; i < plan->num_launches; i++) CLGRAD_TRY(clgrad_launch_run(plan, &plan->launches[i]));
     return CLGRAD_OK;
 }

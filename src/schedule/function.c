@@ -18,20 +18,15 @@ static clgrad_status check_options(clgrad_context *ctx, const clgrad_function_op
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_function_create(clgrad_device *dev, clgrad_graph *g, const clgrad_function_options *options,
-                                     clgrad_function **out)
+static clgrad_status create(clgrad_device *dev, clgrad_graph *g, const clgrad_plan_options *options, clgrad_function **out)
 {
     *out = NULL;
     clgrad_context *ctx = clgrad_device_get_context(dev);
-    CLGRAD_TRY(check_options(ctx, options));
     CLGRAD_TRY(clgrad_graph_status(g));
-
     clgrad_function *f = clgrad_alloc(ctx, 1, sizeof *f);
     if (!f) return CLGRAD_E_MEMORY;
     *f = (clgrad_function){ .refs = 1, .dev = clgrad_device_retain(dev), .graph = clgrad_graph_retain(g) };
-    const clgrad_plan_options plan_options = { .no_fusion = options && options->no_fusion,
-                                               .donated = options ? options->donated : NULL };
-    clgrad_status st = clgrad_plan_create(dev, g, &plan_options, &f->plan);
+    clgrad_status st = clgrad_plan_create(dev, g, options, &f->plan);
     if (st == CLGRAD_OK) {
         f->outputs = clgrad_alloc(ctx, g->num_outputs, sizeof(clgrad_tensor *));
         if (!f->outputs) st = CLGRAD_E_MEMORY;
@@ -41,7 +36,17 @@ clgrad_status clgrad_function_create(clgrad_device *dev, clgrad_graph *g, const 
     return st;
 }
 
-clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *g, clgrad_function **out)
+clgrad_status clgrad_function_create(clgrad_device *dev, clgrad_graph *g, const clgrad_function_options *options,
+                                     clgrad_function **out)
+{
+    *out = NULL;
+    CLGRAD_TRY(check_options(clgrad_device_get_context(dev), options));
+    const clgrad_plan_options plan_options = { .no_fusion = options && options->no_fusion,
+                                               .donated = options ? options->donated : NULL };
+    return create(dev, g, &plan_options, out);
+}
+
+clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *g, const size_t *advance, clgrad_function **out)
 {
     *out = NULL;
     clgrad_context *ctx = clgrad_device_get_context(dev);
@@ -51,9 +56,8 @@ clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *
         const size_t output = clgrad_graph_find_output(g, g->input_names[i]);
         donated[i] = output == SIZE_MAX ? 0 : (uint32_t)output + 1;
     }
-    clgrad_function_options options = CLGRAD_FUNCTION_OPTIONS_INIT;
-    options.donated = donated;
-    const clgrad_status st = clgrad_function_create(dev, g, &options, out);
+    const clgrad_plan_options options = { .donated = donated, .advance = advance };
+    const clgrad_status st = create(dev, g, &options, out);
     clgrad_free(ctx, donated);
     return st;
 }
@@ -127,6 +131,15 @@ clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor *const *inp
         if (made_here && st != CLGRAD_OK) clgrad_tensor_release(&f->outputs[i]);
     }
     return st;
+}
+
+bool clgrad_function_repeats(const clgrad_function *f) { return clgrad_plan_repeats(f->plan); }
+
+clgrad_status clgrad_function_repeat(clgrad_function *f, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs, int64_t calls)
+{
+    CLGRAD_TRY(check_inputs(f, inputs));
+    CLGRAD_TRY(clgrad_plan_bind(f->plan, inputs, outputs));
+    return clgrad_plan_repeat(f->plan, calls);
 }
 
 clgrad_status clgrad_function_explain(const clgrad_function *f, char **text)

@@ -30,6 +30,22 @@ static double weight_between(const clgrad_trainer *t, int64_t first, int64_t end
     return sum;
 }
 
+/* --- enqueueing --- */
+
+static clgrad_status enqueue(clgrad_trainer *t)
+{
+    const size_t count = t->num_pending;
+    t->num_pending = 0;
+    return count ? clgrad_optimizer_run(t->opt, t->pending, count) : CLGRAD_OK;
+}
+
+/* Updates that one launch may do are gathered until it is full. What they read must stay until they are enqueued. */
+static clgrad_status gather(clgrad_trainer *t, const clgrad_micro_batch *batch)
+{
+    t->pending[t->num_pending++] = *batch;
+    return t->num_pending == clgrad_optimizer_most_batches(t->opt) ? enqueue(t) : CLGRAD_OK;
+}
+
 /* --- reading late --- */
 
 static clgrad_status read_scalar_later(clgrad_tensor *tensor, const void **data, clgrad_event **event)
@@ -84,9 +100,10 @@ static clgrad_status settle(clgrad_trainer *t, clgrad_late_read *late)
     return st;
 }
 
-/* Ends a window: what is on its way from the one before is waited for, which bounds how far the host runs ahead. */
+/* Ends a window: enqueues what is left of it; what is on its way from the one before is waited for, which bounds how far the host runs ahead. */
 static clgrad_status close_window(clgrad_trainer *t)
 {
+    CLGRAD_TRY(enqueue(t));
     CLGRAD_TRY(begin_read(t));
     return settle(t, &t->late[t->next_late]);
 }
@@ -103,6 +120,7 @@ static clgrad_status settle_all(clgrad_trainer *t)
 /* Drivers finish compiling at the first launch of a kernel, so the first update is waited for and left out of the speed. */
 static clgrad_status start_clock(clgrad_trainer *t)
 {
+    CLGRAD_TRY(enqueue(t));
     CLGRAD_TRY(clgrad_device_finish(t->dev));
     t->untimed = t->samples;
     t->started = clgrad_os_seconds();
@@ -115,6 +133,7 @@ static clgrad_status run_update(clgrad_trainer *t)
     const int64_t end = min_i64(first + batch * t->settings->train_accumulate, t->num_train);
     const double weight = weight_between(t, first, end);
     for (int64_t offset = first; offset < end; offset += batch) {
+        if (!clgrad_reader_holds(&t->reader, offset)) CLGRAD_TRY(enqueue(t));
         CLGRAD_TRY(clgrad_reader_seek(&t->reader, t->order, offset, t->num_train));
         const clgrad_micro_batch micro = { .data = t->reader.data,
                                            .sample = t->state.epoch * t->num_train + offset,
@@ -124,7 +143,7 @@ static clgrad_status run_update(clgrad_trainer *t)
                                            .first = offset == first,
                                            .last = offset + batch >= end,
                                            .fresh_metric = t->state.window == 0 && offset == first };
-        CLGRAD_TRY(clgrad_optimizer_run(t->opt, &micro));
+        CLGRAD_TRY(gather(t, &micro));
     }
     t->saved = false;
     t->state.offset = end;
@@ -137,7 +156,8 @@ static clgrad_status run_update(clgrad_trainer *t)
 clgrad_status clgrad_trainer_update(clgrad_trainer *t)
 {
     if (t->state.offset >= t->num_train) t->state.offset = 0;
-    return run_update(t);
+    CLGRAD_TRY(run_update(t));
+    return enqueue(t);
 }
 
 static clgrad_status interrupted(clgrad_trainer *t)
@@ -149,7 +169,10 @@ static clgrad_status interrupted(clgrad_trainer *t)
                        *t->settings->save ? "; the training can be resumed from " : "", t->settings->save);
 }
 
-static bool done(const clgrad_trainer *t) { return clgrad_optimizer_updates(t->opt) >= t->steps || t->state.stopped_early; }
+static bool done(const clgrad_trainer *t)
+{
+    return clgrad_optimizer_updates(t->opt) + (int64_t)t->num_pending >= t->steps || t->state.stopped_early;
+}
 
 static clgrad_status run_batches(clgrad_trainer *t)
 {

@@ -110,10 +110,14 @@ static clgrad_status load(clgrad_reader *reader, const uint32_t *order, int64_t 
     return CLGRAD_OK;
 }
 
+bool clgrad_reader_holds(const clgrad_reader *reader, int64_t first)
+{
+    return !reader->feed || (first >= reader->begin && first < reader->end);
+}
+
 clgrad_status clgrad_reader_seek(clgrad_reader *reader, const uint32_t *order, int64_t first, int64_t limit)
 {
-    const bool here = first >= reader->begin && first < reader->end;
-    if (reader->feed && !here) CLGRAD_TRY(load(reader, order, first, limit));
+    if (!clgrad_reader_holds(reader, first)) CLGRAD_TRY(load(reader, order, first, limit));
     reader->offset = first - reader->begin;
     reader->limit = (reader->feed ? reader->end : limit) - reader->begin;
     return CLGRAD_OK;

@@ -46,6 +46,8 @@ clgrad_status clgrad_reader_create(const clgrad_source *source, int64_t batch, c
 void clgrad_reader_release(clgrad_reader *reader);
 /* The order is another one from here on. */
 void clgrad_reader_restart(clgrad_reader *reader);
+/* Is the sample order[first] among those that the reader has now? */
+bool clgrad_reader_holds(const clgrad_reader *reader, int64_t first);
 /* Make a batch ready for work enqueued from here on: the samples from order[first] on, of which those from order[limit] on do not count.
  * All work on the batch before is enqueued. Streaming, it waits only when all slots are in use. */
 clgrad_status clgrad_reader_seek(clgrad_reader *reader, const uint32_t *order, int64_t first, int64_t limit);

@@ -27,6 +27,8 @@ typedef struct clgrad_trainer {
     clgrad_source source;
     clgrad_reader reader; /* of the training set */
     clgrad_optimizer *opt;
+    clgrad_micro_batch pending[CLGRAD_HYPER_STEPS]; /* gathered for one launch, not enqueued yet */
+    size_t num_pending;
     clgrad_tensor **params; /* borrowed from opt */
     clgrad_evaluator evaluator;
     float *mean, *scale; /* NULL: inputs as they are */
@@ -52,7 +54,7 @@ clgrad_status clgrad_trainer_set_up(clgrad_trainer *t, bool resume);
 void clgrad_trainer_release(clgrad_trainer *t);
 /* From data and task to the compiled step and the data on the device, without evaluation. */
 clgrad_status clgrad_trainer_make_step(clgrad_trainer *t);
-/* One update with the next samples; from the first again where they have come to an end. */
+/* Enqueue one update with the next samples; from the first again where they have come to an end. */
 clgrad_status clgrad_trainer_update(clgrad_trainer *t);
 
 /* At any time: what has not arrived goes on arriving in memory of the device's. */

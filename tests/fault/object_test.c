@@ -242,9 +242,9 @@ static clgrad_status make_accumulating(fault_world *world, objects *o)
 static clgrad_status make_steps(fault_world *world, objects *o)
 {
     (void)world;
-    for (; o->steps < 4; o->steps++) {
+    for (; o->steps < 4; o->steps += 2) {
         clgrad_event_release(&o->event);
-        CLGRAD_TRY(clgrad_optimizer_step(o->opt, &o->views[1], 0, NULL, &o->event));
+        CLGRAD_TRY(clgrad_optimizer_steps(o->opt, 2, &o->views[1], 0, NULL, &o->event));
     }
     return CLGRAD_OK;
 }

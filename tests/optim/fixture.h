@@ -30,6 +30,7 @@ void quadratic_read(clgrad_optimizer *opt, float *p);
 Suite *schedule_suite(void);
 Suite *rule_suite(void);
 Suite *optimizer_suite(void);
+Suite *steps_suite(void);
 Suite *index_suite(void);
 Suite *scaling_suite(void);
 Suite *misuse_suite(void);

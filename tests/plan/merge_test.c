@@ -184,6 +184,67 @@ START_TEST(donated_inputs)
 }
 END_TEST
 
+/* w <- tanh(w s) + sum of w / 100, s being another scalar in each run: runs in one launch against a launch and a binding each, which find
+ * the scalars in the same buffer. */
+enum { REPEATS = 5, VALUES = 40 };
+
+static void repeat_case(plan_case *c)
+{
+    plan_case_begin(c, 11);
+    const clgrad_node w = plan_case_input(c, CLGRAD_F32, CLGRAD_SHAPE(VALUES), -1, 1), s = plan_case_input(c, CLGRAD_F32, CLGRAD_SCALAR, 0.5, 1.5);
+    const clgrad_node sum = clgrad_sum(c->g, w, CLGRAD_ALL_AXES, false);
+    plan_case_output(c, clgrad_add(c->g, clgrad_tanh(c->g, clgrad_mul(c->g, w, s)), clgrad_scale(c->g, sum, 0.01)));
+}
+
+static void read_and_release(clgrad_tensor *t, float *values)
+{
+    SUCCEED(clgrad_tensor_read(t, values, VALUES * sizeof *values));
+    clgrad_tensor_release(&t);
+}
+
+/* advance: bytes, as the plan is told; then all runs are one launch. SIZE_MAX: one by one. */
+static void run_repeats(const plan_case *c, clgrad_buffer *scalars, size_t advance, float *values)
+{
+    const bool at_once = advance != SIZE_MAX;
+    const uint32_t donated[] = { 1, 0 };
+    const size_t advances[] = { 0, advance };
+    clgrad_plan_options options = at_once ? (clgrad_plan_options){ .merge = CLGRAD_MERGE_ONE_GROUP, .advance = advances } : never;
+    options.reduce = options.matmul = CLGRAD_VARIANT_CPU;
+    options.donated = donated;
+    clgrad_plan *plan = plan_of(c, &options);
+    clgrad_tensor *in[2];
+    SUCCEED(clgrad_tensor_create_from(test_device(), CLGRAD_F32, c->inputs[0].shape, c->inputs[0].data, clgrad_array_bytes(&c->inputs[0]), &in[0]));
+    ck_assert(clgrad_plan_repeats(plan) == at_once);
+    for (int64_t i = 0; i < (at_once ? 1 : REPEATS); i++) {
+        SUCCEED(clgrad_tensor_over(scalars, i, CLGRAD_F32, CLGRAD_SCALAR, &in[1]));
+        SUCCEED(clgrad_plan_bind(plan, in, in));
+        SUCCEED(at_once ? clgrad_plan_repeat(plan, REPEATS) : clgrad_plan_run(plan));
+        clgrad_tensor_release(&in[1]);
+    }
+    clgrad_plan_release(&plan);
+    read_and_release(in[0], values);
+}
+
+START_TEST(repeated_runs)
+{
+    static const float scalars[REPEATS] = { 1.5f, 0.25f, -1, 2, 0.75f };
+    if (!can_merge() || test_join_noting()) return;
+    plan_case c;
+    clgrad_buffer *buffer;
+    float single[VALUES], repeated[VALUES], still[VALUES];
+    repeat_case(&c);
+    SUCCEED(clgrad_buffer_create(test_device(), sizeof scalars, &buffer));
+    SUCCEED(clgrad_buffer_write(buffer, 0, scalars, sizeof scalars));
+    run_repeats(&c, buffer, SIZE_MAX, single);
+    run_repeats(&c, buffer, sizeof *scalars, repeated);
+    run_repeats(&c, buffer, 0, still); /* the control: the first scalar each time */
+    ck_assert_mem_eq(single, repeated, sizeof single);
+    ck_assert_mem_ne(single, still, sizeof single);
+    clgrad_buffer_release(&buffer);
+    plan_case_end(&c);
+}
+END_TEST
+
 Suite *plan_merge_suite(void)
 {
     Suite *s = suite_create("plan merge");
@@ -193,6 +254,7 @@ Suite *plan_merge_suite(void)
     tcase_add_test(t, random_graphs);
     tcase_add_test(t, who_reads_what);
     tcase_add_test(t, donated_inputs);
+    tcase_add_test(t, repeated_runs);
     suite_add_tcase(s, t);
     return s;
 }

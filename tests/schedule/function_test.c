@@ -70,7 +70,7 @@ START_TEST(donated_inputs_hold_the_next_value)
     if (!dev) return;
     clgrad_graph *g = affine(test_context());
     clgrad_function *f = NULL;
-    ck_ok(clgrad_function_create_updating(dev, g, &f));
+    ck_ok(clgrad_function_create_updating(dev, g, NULL, &f));
     clgrad_tensor *in[] = { numbers(dev, 1), scalar(dev, 2) }, *out[] = { in[0], NULL };
     for (int i = 0; i < 3; i++) ck_ok(clgrad_function_call(f, in, out, 0, NULL, NULL));
     ck_assert_float_eq(element(in[0], 5), 2 * (2 * (2 * 5 + 1) + 1) + 1);

@@ -58,7 +58,7 @@ static void set_step(bench *b, int step)
 {
     clgrad_optimizer *opt = b->t.opt;
     opt->updates = step;
-    clgrad_optimizer_fill_hyper(opt);
+    clgrad_optimizer_fill_hyper(opt, step);
     opt->hyper.offset = step % 3 * 32;
     opt->hyper.limit = b->t.num_train;
     opt->hyper.sample = step * 32;
