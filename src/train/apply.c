@@ -58,15 +58,24 @@ static clgrad_status open_application(application *a, const clgrad_settings *set
 
 /* --- evaluation --- */
 
+/* Of device memory: parameters, data, scratch. */
+static clgrad_status need(const application *a, bool streams, uint64_t *bytes)
+{
+    CLGRAD_TRY(clgrad_evaluator_scratch(a->dev, &a->task, &a->data, streams, bytes));
+    *bytes += clgrad_source_bytes(&a->task, &a->data, 0, streams);
+    for (size_t i = 0; i < clgrad_model_num_parameters(a->task.model); i++) *bytes += clgrad_tensor_bytes(a->params[i]);
+    return CLGRAD_OK;
+}
+
 static clgrad_status evaluate(application *a, const clgrad_settings *settings, clgrad_train_result *result)
 {
     clgrad_source source = { NULL };
     clgrad_evaluator evaluator = { NULL };
     /* every sample is in the one set */
     a->data.first[CLGRAD_SUBSET_VALIDATION] = a->data.first[CLGRAD_SUBSET_TEST] = 0;
-    const uint64_t resident_bytes = clgrad_source_bytes(&a->task, &a->data, 0, false);
-    const bool streams = clgrad_residency_streams(settings, a->dev, &a->task, &a->data, resident_bytes);
-    result->memory_bytes = clgrad_source_bytes(&a->task, &a->data, 0, streams);
+    CLGRAD_TRY(need(a, false, &result->memory_bytes));
+    const bool streams = clgrad_residency_streams(settings, a->dev, &a->task, &a->data, result->memory_bytes);
+    if (streams) CLGRAD_TRY(need(a, true, &result->memory_bytes));
     result->residency = clgrad_residency_name(streams);
     clgrad_status st = clgrad_memory_check(a->dev, result->memory_bytes, "the evaluation");
     if (st == CLGRAD_OK) st = clgrad_source_create(a->dev, &a->task, &a->data, streams, &source);

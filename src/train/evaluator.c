@@ -42,12 +42,27 @@ static clgrad_status bind(clgrad_evaluator *e, const clgrad_graph *g, clgrad_ten
     return clgrad_reader_create(e->source, e->batch, e->source->resident.order, &e->reader);
 }
 
+static clgrad_status graph_of(const clgrad_task *task, const clgrad_dataset *data, bool streams, clgrad_graph **out)
+{
+    const clgrad_front front = clgrad_source_front(task, data, clgrad_evaluation_batch(data), streams);
+    return clgrad_task_evaluation(task, data->ctx, &front, out);
+}
+
+clgrad_status clgrad_evaluator_scratch(clgrad_device *dev, const clgrad_task *task, const clgrad_dataset *data, bool streams, uint64_t *bytes)
+{
+    clgrad_graph *g = NULL;
+    *bytes = 0;
+    clgrad_status st = graph_of(task, data, streams, &g);
+    if (st == CLGRAD_OK) st = clgrad_plan_estimate(dev, g, NULL, bytes);
+    clgrad_graph_release(&g);
+    return st;
+}
+
 clgrad_status clgrad_evaluator_create(const clgrad_source *source, clgrad_tensor *const *params, clgrad_evaluator *out)
 {
     *out = (clgrad_evaluator){ .dev = source->dev, .source = source, .batch = clgrad_evaluation_batch(source->data) };
-    const clgrad_front front = clgrad_source_front(source->task, source->data, out->batch, source->streams);
     clgrad_graph *g = NULL;
-    clgrad_status st = clgrad_task_evaluation(source->task, source->data->ctx, &front, &g);
+    clgrad_status st = graph_of(source->task, source->data, source->streams, &g);
     if (st == CLGRAD_OK) st = bind(out, g, params);
     if (st == CLGRAD_OK) st = clgrad_function_create(source->dev, g, NULL, &out->function);
     clgrad_graph_release(&g);

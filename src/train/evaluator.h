@@ -17,6 +17,8 @@ typedef struct clgrad_evaluator {
     int64_t batch;
 } clgrad_evaluator;
 
+/* Device memory that it takes beside its source and the parameters. */
+clgrad_status clgrad_evaluator_scratch(clgrad_device *dev, const clgrad_task *task, const clgrad_dataset *data, bool streams, uint64_t *bytes);
 /* params: one per parameter of the model, borrowed, read at each run. The source must outlive the evaluator. */
 clgrad_status clgrad_evaluator_create(const clgrad_source *source, clgrad_tensor *const *params, clgrad_evaluator *out);
 void clgrad_evaluator_release(clgrad_evaluator *evaluator);

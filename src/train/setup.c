@@ -115,8 +115,20 @@ static uint64_t data_bytes(const clgrad_trainer *t)
     return clgrad_source_bytes(&t->task, &t->data, t->settings->train_batch, t->streams);
 }
 
+/* What the run holds beside the optimizer. */
+static clgrad_status other_bytes(const clgrad_trainer *t, uint64_t *bytes)
+{
+    *bytes = 0;
+    if (t->evaluates) CLGRAD_TRY(clgrad_evaluator_scratch(t->dev, &t->task, &t->data, t->streams, bytes));
+    *bytes += data_bytes(t);
+    return CLGRAD_OK;
+}
+
 static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const *initial, clgrad_graph *objective, clgrad_graph *front)
 {
+    uint64_t others;
+    clgrad_status st = other_bytes(t, &others);
+    if (st != CLGRAD_OK) return st;
     bool *samples = clgrad_alloc(t->ctx, clgrad_graph_num_inputs(objective), sizeof *samples);
     if (!samples) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < clgrad_graph_num_inputs(objective); i++)
@@ -126,10 +138,10 @@ static clgrad_status create_from_graphs(clgrad_trainer *t, clgrad_tensor *const 
                                              .sample_inputs = samples,
                                              .front = front,
                                              .need_bytes = &t->result->memory_bytes,
-                                             .other_bytes = data_bytes(t) };
+                                             .other_bytes = others };
     clgrad_optimizer_options options = optimizer_options(t);
     clgrad_group_options groups[CLGRAD_MAX_GROUPS];
-    clgrad_status st = clgrad_config_groups(t->ctx, t->settings->groups, "groups", groups, &options.num_groups);
+    st = clgrad_config_groups(t->ctx, t->settings->groups, "groups", groups, &options.num_groups);
     options.groups = groups;
     if (st == CLGRAD_OK) st = clgrad_optimizer_create_from(t->dev, &source, initial, &options, &t->opt);
     if (st == CLGRAD_E_ARG) st = CLGRAD_E_CONFIG;
@@ -219,6 +231,7 @@ clgrad_status clgrad_trainer_make_step(clgrad_trainer *t)
 
 static clgrad_status create(clgrad_trainer *t)
 {
+    t->evaluates = true;
     CLGRAD_TRY(clgrad_trainer_make_step(t));
     CLGRAD_TRY(clgrad_evaluator_create(&t->source, t->params, &t->evaluator));
     t->state.best_loss = INFINITY;

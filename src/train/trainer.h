@@ -24,6 +24,7 @@ typedef struct clgrad_trainer {
     clgrad_dataset data;
     clgrad_task task;
     bool streams; /* the data do, from host memory */
+    bool evaluates; /* not where only the step is looked at */
     clgrad_source source;
     clgrad_reader reader; /* of the training set */
     clgrad_optimizer *opt;

@@ -68,6 +68,33 @@ START_TEST(every_regression_loss_learns)
 }
 END_TEST
 
+/* A small step and a large evaluation, whose scratch is most of it, on a device of its own. The pool rounds sizes up. */
+START_TEST(memory_is_known_beforehand)
+{
+    if (!test_device()) return;
+    char selector[48];
+    clgrad_device *dev = NULL;
+    clgrad_device_options options = CLGRAD_DEVICE_OPTIONS_INIT;
+    const clgrad_device_info *info = clgrad_device_get_info(test_device());
+    snprintf(selector, sizeof selector, "%d:%d", info->platform_index, info->device_index);
+    options.selector = selector;
+    ck_ok(clgrad_device_open(test_context(), &options, &dev));
+    clgrad_config *config = clouds("model.layers=3-512-2", "train.batch=1");
+    train_set(config, "train.epochs=1");
+    train_set_path(config, "data.path", train_clouds("many.csv", 2000));
+    clgrad_train_result result;
+    uint64_t before, peak;
+    clgrad_device_memory(dev, &before, NULL);
+    ck_ok(clgrad_train(dev, config, false, NULL, &result));
+    clgrad_device_memory(dev, NULL, &peak);
+    peak -= before;
+    ck_assert_msg(result.memory_bytes > 2000000 && peak < 1.25 * (double)result.memory_bytes && peak > 0.8 * (double)result.memory_bytes,
+                  "%.0f bytes announced, %.0f used", (double)result.memory_bytes, (double)peak);
+    clgrad_config_release(&config);
+    clgrad_device_release(&dev);
+}
+END_TEST
+
 /* --- models on disk --- */
 
 typedef struct answers {
@@ -306,6 +333,7 @@ Suite *train_suite(void)
     tcase_add_checked_fixture(tests, train_setup, train_teardown);
     tcase_add_loop_test(tests, every_classification_loss_learns, 0, 6);
     tcase_add_loop_test(tests, every_regression_loss_learns, 0, 3);
+    tcase_add_test(tests, memory_is_known_beforehand);
     tcase_add_test(tests, saved_models_evaluate_and_predict);
     tcase_add_test(tests, same_inputs_same_bits);
     tcase_add_test(tests, a_batch_per_sample);
