@@ -26,5 +26,10 @@ void clgrad_accesses_sort(clgrad_accesses *accesses);
 /* Different elements in the run of equal value and direction that begins at *at, which is moved behind it. */
 int64_t clgrad_accesses_union(const clgrad_accesses *accesses, size_t *at);
 
+/* rough_cost.c. Of an element of the result, as multiples of an addition. */
+uint32_t clgrad_plan_op_cost(clgrad_op op);
+/* Microseconds that one compute unit of a CPU device takes for a launch with these accesses. */
+double clgrad_launch_rough_us(const clgrad_plan *plan, const clgrad_launch *l, const clgrad_access *accesses, size_t num_accesses);
+
 /* FLOPs of one launch, and the type they are done in. */
 double clgrad_launch_flops(const clgrad_plan *plan, const clgrad_launch *l, clgrad_dtype *arithmetic);

@@ -1,7 +1,7 @@
 /* Which nodes are stored and which are computed where they are used. Values do not depend on these choices; speed and memory
  * do. */
 
-#include "plan/launch.h"
+#include "plan/cost.h"
 
 enum {
     USER_NONE = -1,     /* nobody yet */
@@ -115,17 +115,6 @@ static clgrad_status store_all(decider *d)
 }
 
 /* --- what is worth storing --- */
-
-uint32_t clgrad_plan_op_cost(clgrad_op op)
-{
-    switch (op) {
-    case CLGRAD_OP_EXP: case CLGRAD_OP_LOG: case CLGRAD_OP_EXPM1: case CLGRAD_OP_LOG1P: case CLGRAD_OP_SIGMOID: return 10;
-    case CLGRAD_OP_SIN: case CLGRAD_OP_COS: case CLGRAD_OP_TANH: case CLGRAD_OP_ERF: return 15;
-    case CLGRAD_OP_POW: case CLGRAD_OP_RANDOM: return 30;
-    case CLGRAD_OP_DIV: case CLGRAD_OP_SQRT: case CLGRAD_OP_RSQRT: case CLGRAD_OP_RECIPROCAL: return 3;
-    default: return 1;
-    }
-}
 
 static void find_costs(decider *d)
 {

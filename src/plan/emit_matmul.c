@@ -125,7 +125,7 @@ clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *l)
     l->desc.shares = l->shares;
     CLGRAD_TRY(describe(plan, l));
     CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &l->desc, &plan->options, &l->matmul));
-    l->program.file = l->matmul.file, l->program.name = "matmul", l->program.preamble = l->matmul.preamble;
+    l->program.file = l->matmul.file, l->program.walk = l->matmul.walk, l->program.name = "matmul", l->program.preamble = l->matmul.preamble;
     l->dims = l->matmul.dims;
     memcpy(l->global, l->matmul.global, sizeof l->global);
     memcpy(l->local, l->matmul.local, sizeof l->local);

@@ -162,8 +162,6 @@ clgrad_status clgrad_plan_lower(const clgrad_graph *g, clgrad_graph **out);
 /* decide.c */
 clgrad_status clgrad_plan_decide(clgrad_plan *plan);
 bool clgrad_plan_is_reduction(clgrad_op op);
-/* Of an element, as multiples of an addition. */
-uint32_t clgrad_plan_op_cost(clgrad_op op);
 /* The stored node a matmul operand reads, when the views between only permute, slice, flip or repeat; else the operand itself. */
 clgrad_status clgrad_plan_operand_base(const clgrad_plan *plan, clgrad_node operand, clgrad_node *base);
 /* base's strides along the operand's axes. False when the views between are not affine. */

@@ -305,7 +305,8 @@ clgrad_status clgrad_matmul_choose(clgrad_device *dev, const clgrad_matmul_desc 
     join_axes(&d);
     CLGRAD_TRY(decide(dev, &d, options ? options : &no_options, &f));
     CLGRAD_TRY(clgrad_matmul_write(dev, &d, &f, out));
-    out->file = f.gpu ? "matmul_gpu.cl" : "matmul_cpu.cl";
+    out->file = f.gpu ? "matmul_gpu.cl" : "panel.cl";
+    out->walk = f.gpu ? NULL : "matmul_cpu.cl";
     snprintf(out->variant, sizeof out->variant, "%s %dx%d%s", f.gpu ? "matmul_gpu" : "matmul_cpu", (int)f.rows, (int)f.columns, f.chosen ? " tuned" : "");
     return CLGRAD_OK;
 }

@@ -42,7 +42,7 @@ typedef struct clgrad_matmul_desc {
 #define CLGRAD_NOINLINE "__attribute__((noinline))"
 
 typedef struct clgrad_matmul_launch {
-    const char *file;            /* static */
+    const char *file, *walk;     /* as in clgrad_kernel_source; static */
     char *preamble;
     unsigned char params[512];   /* kernel argument 0, by value */
     size_t params_bytes;         /* arguments: 0 params, 1 epilogue struct by value, 2 a, 3 b, then a and b of the second, epilogue_args */

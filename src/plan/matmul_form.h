@@ -6,7 +6,7 @@
 
 enum { CLGRAD_MATMUL_AXES = 6 };
 
-/* MM_PACK of matmul_cpu.cl */
+/* MM_PACK of panel.cl */
 typedef enum clgrad_packing { CLGRAD_PACK_IN_PLACE, CLGRAD_PACK_COPIED, CLGRAD_PACK_TRANSPOSED, CLGRAD_PACK_GATHERED } clgrad_packing;
 
 typedef struct clgrad_matmul_form {

@@ -38,27 +38,6 @@ typedef struct merger {
 
 /* --- one launch --- */
 
-/* Instructions of the innermost loop, two a cycle, weighed roughly, over the points where they run, and bytes. */
-static double estimate(const merger *m, const clgrad_launch *l, const member *of)
-{
-    const double width = clgrad_device_get_info(m->plan->dev)->float_width;
-    const double flops_per_us = 12.5e3 * width, lanes_per_us = 5e3 * width, bytes_per_us = 50e3;
-    clgrad_dtype arithmetic;
-    double bytes = 0, work = 0;
-    for (size_t i = 0; i < of->num_accesses; i++)
-        bytes += (double)of->accesses[i].count * (double)clgrad_dtype_bytes(m->plan->values[of->accesses[i].value].dtype);
-    if (l->kind == CLGRAD_LAUNCH_MATMUL)
-        return clgrad_launch_flops(m->plan, l, &arithmetic) / flops_per_us + bytes / bytes_per_us;
-    double points = 1;
-    for (int32_t d = 0; d < l->ir.num_axes; d++) points *= l->ir.axes[d].dead ? 1 : (double)l->ir.axes[d].extent;
-    for (size_t i = 0; i < l->ir.num_instrs; i++)
-        if (l->ir.instrs[i].level == CLGRAD_IR_BODY)
-            work += l->ir.instrs[i].kind == CLGRAD_IR_MAP ? 3 * (double)clgrad_plan_op_cost(l->ir.instrs[i].node->op) - 2 : 1;
-    const bool scalar = l->kind == CLGRAD_LAUNCH_SCAN || l->kind == CLGRAD_LAUNCH_SORT || l->from >= 0;
-    if (l->kind == CLGRAD_LAUNCH_SORT) points = (double)(l->sort_count * l->sort_batches);
-    return points * (work + 1) / (scalar ? 1250 : lanes_per_us) + bytes / bytes_per_us;
-}
-
 static bool may_merge(const clgrad_plan *plan, const clgrad_launch *l)
 {
     if (l->kind == CLGRAD_LAUNCH_COPY || l->ir.num_leaves == 0) return false;
@@ -90,7 +69,7 @@ static clgrad_status describe(merger *m)
         at += one->num_accesses;
         one->may_merge = may_merge(plan, &plan->launches[i]);
         one->has_rows = one->may_merge && has_rows(&plan->launches[i]);
-        one->us = estimate(m, &plan->launches[i], one);
+        one->us = clgrad_launch_rough_us(plan, &plan->launches[i], one->accesses, one->num_accesses);
     }
     return CLGRAD_OK;
 }

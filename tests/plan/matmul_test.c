@@ -224,7 +224,7 @@ static void launch(const problem *p, operands *o, const clgrad_matmul_launch *l)
                                  upload(o->want, c_bytes), upload(o->bias, (size_t)p->n * sizeof *o->bias) };
     const int64_t e[] = { GUARD, p->m, p->n };
     clgrad_kernel *kernel = NULL;
-    const clgrad_kernel_source source = { .file = l->file, .preamble = l->preamble, .name = "matmul" };
+    const clgrad_kernel_source source = { .file = l->file, .walk = l->walk, .preamble = l->preamble, .name = "matmul" };
     clgrad_status status = clgrad_kernel_create(test_device(), &source, &kernel);
     ck_assert_msg(status == CLGRAD_OK, "%s: %s", describe(p), clgrad_error_text(test_context()));
     ck_assert_int_eq(clgrad_kernel_set_bytes(kernel, 0, l->params, l->params_bytes), CLGRAD_OK);
