@@ -109,8 +109,8 @@ MM_INLINE void mm_pack(local MM_VECTOR *panel, global const MM_B_TYPE *b, long c
     for (; q < inside; q++)
         MM_UNROLL for (int v = 0; v < vectors; v++) panel[q * vectors + v] = MM_LOADV_B(b + q * mm->b_row + v * MM_LANES);
 #elif MM_SQUARES
-    for (; q < count && count >= MM_LANES; q += MM_LANES)
-        for (int v = 0; v < vectors; v++) {
+    for (int v = 0; v < vectors; v++)
+        for (q = 0; q < count && count >= MM_LANES; q += MM_LANES) { /* along few rows, which share sets of a cache where they lie powers of two apart */
             const long top = min(q, count - MM_LANES);
             MM_VECTOR square[MM_LANES];
             MM_UNROLL for (int l = 0; l < MM_LANES; l++) square[l] = MM_LOADV_B(b + top + MM_COLUMN(v * MM_LANES + l) * mm->b_col);
