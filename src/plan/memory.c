@@ -95,14 +95,19 @@ static clgrad_status is_safe(const clgrad_plan *plan, int32_t input, int32_t out
     return st;
 }
 
+/* Arguments of one launch that are the same memory, in which it writes. What it only reads there it may keep in registers. */
+static void mark_shared(clgrad_ir *ir, int32_t input, int32_t output)
+{
+    bool written = false;
+    for (size_t k = 0; k < ir->num_leaves; k++) written |= ir->leaves[k].value == output && ir->leaves[k].written;
+    for (size_t k = 0; k < ir->num_leaves && written; k++)
+        if (ir->leaves[k].value == input || ir->leaves[k].value == output) ir->leaves[k].shared = true;
+}
+
 static void share_memory(clgrad_plan *plan, int32_t input, int32_t output)
 {
     plan->values[input].memory = output;
-    for (size_t i = 0; i < plan->num_launches; i++)
-        for (size_t k = 0; k < plan->launches[i].ir.num_leaves; k++) {
-            clgrad_ir_leaf *leaf = &plan->launches[i].ir.leaves[k];
-            if (leaf->value == input || leaf->value == output) leaf->shared = true;
-        }
+    for (size_t i = 0; i < plan->num_launches; i++) mark_shared(&plan->launches[i].ir, input, output);
 }
 
 /* Launches that would only store what they load from the same place, as the padding between parameters: there is nothing to do. */
