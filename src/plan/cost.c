@@ -131,15 +131,11 @@ clgrad_status clgrad_plan_launch_info(const clgrad_plan *plan, size_t i, clgrad_
 
 /* --- one operand --- */
 
-/* The shape of a node that fills the value; partial results and the like have none. */
+/* Partial results and the like have none. */
 static clgrad_shape shape_of(const clgrad_plan *plan, int32_t value)
 {
-    const int64_t count = plan->values[value].count;
-    for (clgrad_node n = 0; n < plan->work->num_nodes; n++) {
-        const clgrad_shape *shape = &clgrad_at(plan->work, n)->shape;
-        if (plan->live[n] && plan->places[n].value == value && clgrad_shape_count(shape) == count) return *shape;
-    }
-    return clgrad_shape_make(1, &count);
+    const clgrad_value *v = &plan->values[value];
+    return v->node != CLGRAD_NONE ? clgrad_at(plan->work, v->node)->shape : clgrad_shape_make(1, &v->count);
 }
 
 static const char *name_of(const clgrad_plan *plan, const clgrad_value *v)

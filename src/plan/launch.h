@@ -20,6 +20,7 @@ typedef enum clgrad_value_kind { CLGRAD_VALUE_SCRATCH, CLGRAD_VALUE_INPUT, CLGRA
 typedef struct clgrad_value {
     clgrad_value_kind kind;
     size_t number; /* of the input or output */
+    clgrad_node node; /* whose elements fill it; NONE: partial results and the like */
     clgrad_dtype dtype;
     int64_t count;
     int32_t first, last; /* launches that touch it */
@@ -139,6 +140,7 @@ struct clgrad_plan {
     int32_t *made, *last_read;               /* by node: launch that stores it, the last map that reads it; -1 */
     uint8_t *alone;                          /* by node: may not share a launch */
     uint8_t *unread;                         /* by node: only its own launch uses it, so that it need not be stored */
+    uint8_t *spread;                         /* by node: a matrix of products whose rows lie a little apart */
     clgrad_copy *copies;                     /* stored nodes that go to a second place */
     size_t num_copies, copy_capacity;
 

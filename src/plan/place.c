@@ -20,18 +20,69 @@ clgrad_status clgrad_plan_add_value(clgrad_plan *plan, clgrad_value_kind kind, s
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->values, &plan->value_capacity, plan->num_values + 1, sizeof *plan->values));
     *out = (int32_t)plan->num_values;
     plan->values[plan->num_values++] =
-        (clgrad_value){ .memory = *out, .kind = kind, .number = number, .dtype = dtype, .count = count, .first = INT32_MAX, .last = -1 };
+        (clgrad_value){ .memory = *out, .kind = kind, .number = number, .node = CLGRAD_NONE, .dtype = dtype, .count = count, .first = INT32_MAX, .last = -1 };
+    return CLGRAD_OK;
+}
+
+static clgrad_status add_node_value(clgrad_plan *plan, clgrad_node n, clgrad_value_kind kind, size_t number, int32_t *out)
+{
+    const clgrad_op_node *node = clgrad_at(plan->work, n);
+    CLGRAD_TRY(clgrad_plan_add_value(plan, kind, number, node->dtype, clgrad_shape_count(&node->shape), out));
+    plan->values[*out].node = n;
     return CLGRAD_OK;
 }
 
 static clgrad_status give_value(clgrad_plan *plan, clgrad_node n, clgrad_value_kind kind, size_t number)
 {
-    const clgrad_op_node *node = clgrad_at(plan->work, n);
     int32_t value;
-    CLGRAD_TRY(clgrad_plan_add_value(plan, kind, number, node->dtype, clgrad_shape_count(&node->shape), &value));
-    plan->places[n] = clgrad_place_dense(value, &node->shape);
+    CLGRAD_TRY(add_node_value(plan, n, kind, number, &value));
+    plan->places[n] = clgrad_place_dense(value, &clgrad_at(plan->work, n)->shape);
     return CLGRAD_OK;
 }
+
+/* --- matrices that products read down their columns --- */
+
+enum { CACHE_LINE = 64, CLOSE_ROWS = 512 }; /* bytes */
+
+/* Rows that lie a multiple of this apart share few sets of a CPU's caches: down a column each line throws out another. */
+static bool rows_collide(const clgrad_op_node *node)
+{
+    const clgrad_shape *s = &node->shape;
+    if (s->rank < 2 || !clgrad_dtype_is_real(node->dtype)) return false;
+    return s->dims[s->rank - 2] > 1 && s->dims[s->rank - 1] > 0 && s->dims[s->rank - 1] * (int64_t)clgrad_dtype_bytes(node->dtype) % CLOSE_ROWS == 0;
+}
+
+/* Scratch that products read, on devices that take their time from caches. Whoever needs a flat copy says so (`forced`). */
+static clgrad_status find_spread(clgrad_plan *plan)
+{
+    const clgrad_device_info *info = clgrad_device_get_info(plan->dev);
+    memset(plan->spread, 0, plan->work->num_nodes);
+    if (info->kind != CLGRAD_DEVICE_CPU || info->float_width == 1 || plan->options.matmul == CLGRAD_VARIANT_CLBLAST) return CLGRAD_OK;
+    for (clgrad_node n = 0; n < plan->work->num_nodes; n++) {
+        const clgrad_op_node *node = clgrad_at(plan->work, n);
+        for (size_t i = 0; i < node->num_in && plan->live[n] && clgrad_op_get(node->op)->family == CLGRAD_PRODUCT; i++) {
+            clgrad_node base;
+            CLGRAD_TRY(clgrad_plan_operand_base(plan, node->in[i], &base));
+            plan->spread[base] = !plan->forced[base] && rows_collide(clgrad_at(plan->work, base));
+        }
+    }
+    return CLGRAD_OK;
+}
+
+/* Row by row with a line between. */
+static clgrad_status give_scratch(clgrad_plan *plan, clgrad_node n)
+{
+    CLGRAD_TRY(give_value(plan, n, CLGRAD_VALUE_SCRATCH, 0));
+    if (!plan->spread[n]) return CLGRAD_OK;
+    const clgrad_op_node *node = clgrad_at(plan->work, n);
+    clgrad_shape apart = node->shape;
+    apart.dims[apart.rank - 1] += CACHE_LINE / (int64_t)clgrad_dtype_bytes(node->dtype);
+    plan->places[n] = clgrad_place_dense(plan->places[n].value, &apart);
+    plan->values[plan->places[n].value].count = clgrad_shape_count(&apart);
+    return CLGRAD_OK;
+}
+
+/* --- outputs and concatenations --- */
 
 static clgrad_status add_copy(clgrad_plan *plan, clgrad_node n, const clgrad_place *place, clgrad_node whole)
 {
@@ -70,7 +121,7 @@ static clgrad_status place_output(clgrad_plan *plan, size_t number)
             plan->donation_taken[node->attr.integer] = true; /* it is there already */
             return CLGRAD_OK;
         }
-        CLGRAD_TRY(clgrad_plan_add_value(plan, CLGRAD_VALUE_OUTPUT, number, node->dtype, clgrad_shape_count(&node->shape), &value));
+        CLGRAD_TRY(add_node_value(plan, n, CLGRAD_VALUE_OUTPUT, number, &value));
         const clgrad_place place = clgrad_place_dense(value, &node->shape);
         return add_copy(plan, n, &place, CLGRAD_NONE);
     }
@@ -132,6 +183,7 @@ clgrad_status clgrad_plan_place(clgrad_plan *plan)
     const clgrad_graph *g = plan->work;
     plan->num_values = plan->num_copies = 0;
     for (size_t n = 0; n < g->num_nodes; n++) plan->places[n].value = -1, plan->alias[n] = CLGRAD_NONE;
+    CLGRAD_TRY(find_spread(plan));
     CLGRAD_TRY(place_inputs(plan));
     for (size_t i = 0; i < g->num_outputs; i++) CLGRAD_TRY(place_output(plan, i));
     for (clgrad_node n = (clgrad_node)g->num_nodes; n-- > 0;) { /* an outer concatenation before its parts */
@@ -140,6 +192,6 @@ clgrad_status clgrad_plan_place(clgrad_plan *plan)
         CLGRAD_TRY(place_parts(plan, n));
     }
     for (clgrad_node n = 0; n < g->num_nodes; n++)
-        if (plan->live[n] && is_free(plan, n)) CLGRAD_TRY(give_value(plan, n, CLGRAD_VALUE_SCRATCH, 0));
+        if (plan->live[n] && is_free(plan, n)) CLGRAD_TRY(give_scratch(plan, n));
     return CLGRAD_OK;
 }

@@ -13,7 +13,7 @@ static clgrad_status allocate_tables(clgrad_plan *plan)
 {
     const size_t ins = plan->work->num_inputs, outs = plan->work->num_outputs;
     if (!(plan->live = by_node(plan, 1)) || !(plan->stored = by_node(plan, 1)) || !(plan->forced = by_node(plan, 1)) ||
-        !(plan->plain = by_node(plan, 1)) || !(plan->alone = by_node(plan, 1)) || !(plan->unread = by_node(plan, 1)) ||
+        !(plan->plain = by_node(plan, 1)) || !(plan->alone = by_node(plan, 1)) || !(plan->unread = by_node(plan, 1)) || !(plan->spread = by_node(plan, 1)) ||
         !(plan->epilogue = by_node(plan, sizeof *plan->epilogue)) || !(plan->core = by_node(plan, sizeof *plan->core)) ||
         !(plan->second = by_node(plan, sizeof *plan->second)) ||
         !(plan->alias = by_node(plan, sizeof *plan->alias)) || !(plan->places = by_node(plan, sizeof *plan->places)) ||
@@ -227,7 +227,7 @@ static void release_tensors(clgrad_tensor **tensors, size_t count)
 
 static void release_tables(clgrad_plan *plan)
 {
-    void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->unread, plan->epilogue, plan->core, plan->second,
+    void *const tables[] = { plan->live, plan->stored, plan->forced, plan->plain, plan->alone, plan->unread, plan->spread, plan->epilogue, plan->core, plan->second,
                              plan->alias, plan->places, plan->made, plan->last_read, plan->copies, plan->donated, plan->donation_taken, plan->advance,
                              plan->inputs, plan->outputs, plan->values, plan->launches, plan->kernels, plan->arena_bytes, plan->arenas };
     for (size_t i = 0; i < CLGRAD_COUNT(tables); i++) clgrad_free(plan->ctx, tables[i]);
