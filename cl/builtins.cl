@@ -133,4 +133,6 @@ size_t CLGRAD_VALUE get_local_size(uint);
 size_t CLGRAD_VALUE get_group_id(uint);
 size_t CLGRAD_VALUE get_num_groups(uint);
 void __attribute__((overloadable, convergent)) barrier(uint);
+int CLGRAD_ACTS atomic_add(volatile global int *, int);
+int CLGRAD_ACTS atomic_xchg(volatile global int *, int);
 #endif

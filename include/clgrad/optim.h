@@ -148,8 +148,8 @@ CLGRAD_API void clgrad_optimizer_release(clgrad_optimizer **opt);
 CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_tensor *const *data, size_t num_wait,
                                                clgrad_event *const *wait, clgrad_event **event);
 /**
- * Enqueue `count` steps on the same data, with the bits of so many calls of clgrad_optimizer_step. A step that one core of a CPU device
- * does in some tens of microseconds then costs no launch of its own: up to 32 are one (others: a launch or more each, as ever).
+ * Enqueue `count` steps on the same data, with the bits of so many calls of clgrad_optimizer_step. On CPU devices steps of less than some
+ * milliseconds then cost no launch of their own: up to 32 are one (others: a launch or more each, as ever).
  *
  * Errors: as clgrad_optimizer_step, negative once some of the steps are enqueued. CLGRAD_E_ARG: count is 0.
  */

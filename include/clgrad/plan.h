@@ -44,7 +44,7 @@ typedef struct clgrad_cost {
     size_t struct_size;
     size_t num_launches;
     size_t num_kernels; /* enqueued by a run: launches may be parts of one kernel */
-    bool repeats;       /* one launch does many runs in a row: steps of an optimizer, where one core is enough */
+    bool repeats;       /* one launch does many runs in a row: steps of an optimizer on a CPU device */
     double bytes;       /* read and written by all launches */
     double least_bytes; /* any list of launches moves: what is read of the inputs, once, and the outputs, once */
     double flops;

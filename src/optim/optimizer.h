@@ -79,7 +79,7 @@ typedef struct clgrad_micro_batch {
 } clgrad_micro_batch;
 /* count: at most clgrad_optimizer_most_batches. Their data are the same tensors. */
 clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batches, size_t count);
-/* Steps that one launch may do: CLGRAD_HYPER_STEPS or 1. */
+/* Steps that one launch may do, 1 to CLGRAD_HYPER_STEPS. */
 size_t clgrad_optimizer_most_batches(const clgrad_optimizer *opt);
 
 /* What the flag says happened in update number |stop|, as a status with its sentence; stop is not 0. */

@@ -75,7 +75,8 @@ static clgrad_status run_whole(clgrad_step_part *part, clgrad_tensor *const *dat
 
 size_t clgrad_optimizer_most_batches(const clgrad_optimizer *opt)
 {
-    return opt->whole.function && clgrad_function_repeats(opt->whole.function) ? CLGRAD_HYPER_STEPS : 1;
+    const int64_t most = opt->whole.function ? clgrad_function_most_calls(opt->whole.function) : 1;
+    return most < CLGRAD_HYPER_STEPS ? (size_t)most : CLGRAD_HYPER_STEPS;
 }
 
 clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_batch *batches, size_t count)

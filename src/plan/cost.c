@@ -227,7 +227,7 @@ clgrad_status clgrad_plan_cost(const clgrad_plan *plan, clgrad_cost *out)
     *out = (clgrad_cost)CLGRAD_COST_INIT;
     out->num_launches = plan->num_launches;
     out->num_kernels = plan->num_kernels;
-    out->repeats = clgrad_plan_repeats(plan);
+    out->repeats = clgrad_plan_most_runs(plan) > 1;
     out->argument_bytes = argument_bytes(plan);
     out->scratch_bytes = clgrad_plan_scratch_bytes(plan);
     for (size_t i = 0; i < plan->num_launches; i++) {

@@ -93,6 +93,7 @@ typedef struct clgrad_launch {
     int64_t rows;               /* extent of the first axis of the results that is not 1 */
     char function[16];          /* its name as a part of a kernel; "": a kernel of its own */
     int64_t share_rows, shares; /* rows of each share, and shares: those of the other parts; 0: cut as this launch likes */
+    size_t first_beside, end_beside; /* launches that may run at the same time, this one among them */
 
     char *preamble;
     clgrad_kernel *kernel;
@@ -108,8 +109,12 @@ typedef struct clgrad_launch {
 typedef struct clgrad_plan_kernel {
     size_t first, count;
     int64_t groups;         /* 1: one does everything in order */
+    bool phased;            /* groups do the parts phase by phase (cl/phases.cl) */
+    int64_t patience;       /* turns that they wait */
     bool repeats;           /* does any number of runs; the plan has no other kernel */
+    int64_t most_runs;      /* that it should do in a launch */
     int64_t runs;           /* what its argument says, 0: nothing yet */
+    clgrad_buffer *tickets; /* of a phased kernel */
     clgrad_kernel *kernel;
     clgrad_buffer *numbers; /* device memory: what the parts would have as arguments by value */
     int64_t *words, *written; /* its content as it should be and as it is */

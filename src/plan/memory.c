@@ -17,16 +17,14 @@ static void touch(clgrad_plan *plan, int32_t value, size_t first, size_t last)
     if ((int32_t)last > v->last) v->last = (int32_t)last;
 }
 
-/* The parts of a kernel of several groups run at the same time. */
 static void find_lifetimes(clgrad_plan *plan)
 {
     for (size_t i = 0; i < plan->num_values; i++) plan->values[i].first = INT32_MAX, plan->values[i].last = -1;
     for (size_t i = 0; i < plan->num_launches; i++) {
         const clgrad_launch *l = &plan->launches[i];
-        const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
-        const size_t first = k->groups == 1 ? i : k->first, last = k->groups == 1 ? i : k->first + k->count - 1;
-        for (size_t n = 0; n < l->ir.num_leaves; n++) touch(plan, l->ir.leaves[n].value, first, last);
-        for (size_t n = 0; n < l->num_operands; n++) touch(plan, l->operand_value[n], first, last);
+        const size_t last = l->end_beside - 1;
+        for (size_t n = 0; n < l->ir.num_leaves; n++) touch(plan, l->ir.leaves[n].value, l->first_beside, last);
+        for (size_t n = 0; n < l->num_operands; n++) touch(plan, l->operand_value[n], l->first_beside, last);
     }
 }
 

@@ -3,14 +3,16 @@
  *
  * A kernel of one group runs its parts in order, so anything may be merged that is small. In a kernel of several groups every part is
  * cut into shares, and no group may read what another writes: parts are either independent, or cut along the same rows, and each reads
- * only its own rows of what the others make. Launches may overtake others that they have nothing to do with. */
+ * only its own rows of what the others make. Launches may overtake others that they have nothing to do with.
+ *
+ * A plan that is run over and over may be one kernel altogether: of one group, or in phases, between which groups wait for each other. */
 
 #include "plan/cost.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_PARTS = 32, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32 };
+enum { MOST_PARTS = 32, MOST_ARGUMENTS = 96, ROW_UNIT = 16, SHARES_PER_UNIT = 4, LOOK_AHEAD = 32, MANY_RUNS = 1 << 20 };
 
 typedef enum relation { INDEPENDENT, SAME_ROWS, CONFLICT } relation;
 
@@ -23,6 +25,7 @@ typedef struct member {
     bool has_rows;    /* may be cut along its rows */
     bool cut;         /* must be */
     bool done;        /* has its kernel */
+    size_t phase;     /* when all launches are one kernel: behind all that it has to do with */
 } member;
 
 typedef struct merger {
@@ -33,7 +36,7 @@ typedef struct merger {
     size_t *order;   /* launches as they will follow each other */
     size_t num_ordered, first; /* the first that has no kernel yet */
     int64_t units;
-    double serial_us, parallel_us, launch_us;
+    double serial_us, parallel_us, launch_us, phase_us;
 } merger;
 
 /* --- one launch --- */
@@ -184,13 +187,15 @@ static clgrad_status close_kernel(merger *m, const gathered *k)
     clgrad_plan *plan = m->plan;
     CLGRAD_TRY(clgrad_reserve(plan->ctx, &plan->kernels, &plan->kernel_capacity, plan->num_kernels + 1, sizeof *plan->kernels));
     clgrad_plan_kernel *kernel = &plan->kernels[plan->num_kernels];
-    *kernel = (clgrad_plan_kernel){ .first = m->num_ordered, .count = k->count, .groups = k->us <= m->parallel_us || !k->apart ? 1 : 0 };
+    *kernel = (clgrad_plan_kernel){ .first = m->num_ordered, .count = k->count, .most_runs = MANY_RUNS, .groups = k->us <= m->parallel_us || !k->apart ? 1 : 0 };
     for (size_t i = 0; i < k->count; i++) {
         clgrad_launch *l = &plan->launches[k->launch[i]];
         const bool cut = kernel->groups != 1 && m->members[k->launch[i]].cut;
         l->kernel_number = (int32_t)plan->num_kernels;
         l->share_rows = cut ? k->share_rows : 0;
         l->shares = cut ? k->shares : 0;
+        l->first_beside = kernel->groups == 1 ? m->num_ordered : kernel->first;
+        l->end_beside = kernel->groups == 1 ? m->num_ordered + 1 : kernel->first + k->count;
         if (k->count > 1) snprintf(l->function, sizeof l->function, "part%u", (unsigned)(i % MOST_PARTS));
         m->order[m->num_ordered++] = k->launch[i];
     }
@@ -247,17 +252,85 @@ static bool take_all(const merger *m, gathered *k)
     return num_arguments(m) <= MOST_ARGUMENTS;
 }
 
-/* A plan that is run many times in a row and is one kernel of one group needs no launch for each run. That is worth more than the other
- * compute units where these would save less than the launches take. */
+static void find_phases(merger *m)
+{
+    for (size_t i = 0; i < m->plan->num_launches; i++)
+        for (size_t k = m->members[i].phase = 0; k < i; k++)
+            if (m->members[k].phase >= m->members[i].phase && relate(m, k, i) != INDEPENDENT) m->members[i].phase = m->members[k].phase + 1;
+}
+
+/* Turns of about a nanosecond: as long as the longest launch takes one unit, a power of two so that few texts differ by it. For tests: none. */
+static int64_t patience(const merger *m)
+{
+    double most_us = 60;
+    int64_t turns = 1;
+    if (m->plan->options.merge == CLGRAD_MERGE_PHASES) return 0;
+    for (size_t i = 0; i < m->plan->num_launches; i++) most_us = fmax(most_us, m->members[i].us);
+    while ((double)turns < 1e3 * most_us) turns *= 2;
+    return turns;
+}
+
+/* A thread that left for another process comes back with the next launch, which should not be long in coming. */
+static int64_t most_runs(const merger *m, const gathered *k)
+{
+    const double launch_us = 4000, runs = launch_us * (double)m->units / k->us;
+    return m->plan->options.merge == CLGRAD_MERGE_PHASES || runs >= MANY_RUNS ? MANY_RUNS : runs < 1 ? 1 : (int64_t)runs;
+}
+
+/* In the order of their phases; what is in one may run at the same time. */
+static clgrad_status close_in_phases(merger *m, gathered *k)
+{
+    clgrad_plan *plan = m->plan;
+    size_t count = 0;
+    for (size_t phase = 0; count < k->count; phase++)
+        for (size_t i = 0; i < k->count; i++)
+            if (m->members[i].phase == phase) k->launch[count++] = i;
+    k->apart = true; /* of several groups */
+    CLGRAD_TRY(close_kernel(m, k));
+    plan->kernels[0].phased = true;
+    plan->kernels[0].patience = patience(m);
+    plan->kernels[0].most_runs = most_runs(m, k);
+    plan->kernels[0].groups = 0;
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i; end < count && m->members[k->launch[end]].phase == m->members[k->launch[i]].phase;) end++;
+        for (size_t at = i; at < end; at++) {
+            clgrad_launch *l = &plan->launches[k->launch[at]];
+            l->first_beside = i, l->end_beside = end;
+            l->share_rows = l->shares = 0;
+        }
+    }
+    return CLGRAD_OK;
+}
+
+/* What other compute units save of one's time, and what waiting for each other costs, about. */
+static bool phases_pay(const merger *m)
+{
+    const double splits_us = 8; /* smaller launches have one share */
+    double saved = 0;
+    size_t phases = 0;
+    for (size_t i = 0; i < m->plan->num_launches; i++) {
+        const member *of = &m->members[i];
+        if (of->us >= splits_us) saved += of->us * (1 - 1 / (double)m->units);
+        if (of->phase >= phases) phases = of->phase + 1;
+    }
+    return saved > m->phase_us * (double)phases;
+}
+
+/* A plan that is run many times in a row needs no launch for each run where it is one kernel: of one group, or in phases. Where launches take
+ * little of the time it stays several. */
 static clgrad_status gather_kernels(merger *m)
 {
     gathered all;
     clgrad_plan *plan = m->plan;
+    const clgrad_merging how = plan->options.merge;
     while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
-    if (!plan->options.advance || !take_all(m, &all)) return CLGRAD_OK;
-    if (all.us * (1 - 1 / (double)m->units) > m->launch_us * (double)plan->num_kernels) return CLGRAD_OK;
+    if ((!plan->options.advance && how != CLGRAD_MERGE_PHASES) || !take_all(m, &all)) return CLGRAD_OK;
+    find_phases(m);
+    const bool in_phases = how == CLGRAD_MERGE_PHASES || (how != CLGRAD_MERGE_ONE_GROUP && phases_pay(m));
+    const double launches_us = m->launch_us * (double)plan->num_kernels;
+    if (how == CLGRAD_MERGE_AUTO && in_phases && launches_us < 0.02 * all.us / (double)m->units) return CLGRAD_OK;
     plan->num_kernels = m->num_ordered = 0;
-    return close_kernel(m, &all);
+    return in_phases ? close_in_phases(m, &all) : close_kernel(m, &all);
 }
 
 static clgrad_status put_in_order(merger *m)
@@ -275,7 +348,7 @@ static bool merges(const clgrad_plan *plan)
 {
     const clgrad_device_info *info = clgrad_device_get_info(plan->dev);
     const clgrad_plan_options *o = &plan->options;
-    if (o->merge == CLGRAD_MERGE_GROUPS || o->merge == CLGRAD_MERGE_ONE_GROUP) return true;
+    if (o->merge >= CLGRAD_MERGE_GROUPS) return true;
     return o->merge == CLGRAD_MERGE_AUTO && !o->no_fusion && !o->work_group && o->reduce != CLGRAD_VARIANT_GPU &&
            info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && !strstr(info->quirks, "short-loops");
 }
@@ -288,7 +361,7 @@ static clgrad_status merge(merger *m)
     if (merges(plan)) CLGRAD_TRY(describe(m));
     CLGRAD_TRY(gather_kernels(m));
     clgrad_plan_kernel *only = &plan->kernels[0];
-    only->repeats = plan->options.advance && plan->num_kernels == 1 && only->count > 1 && only->groups == 1;
+    only->repeats = plan->options.advance && plan->num_kernels == 1 && only->count > 1 && (only->groups == 1 || only->phased);
     return put_in_order(m);
 }
 
@@ -297,9 +370,9 @@ clgrad_status clgrad_plan_merge(clgrad_plan *plan)
     /* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups where the parts
      * allow it. */
     merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units,
-                 .serial_us = 40, .parallel_us = 15, .launch_us = 20 };
-    if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = m.launch_us = 0;
-    if (plan->options.merge == CLGRAD_MERGE_ONE_GROUP) m.serial_us = m.parallel_us = m.launch_us = INFINITY;
+                 .serial_us = 40, .parallel_us = 15, .launch_us = 20, .phase_us = 1.5 };
+    if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = 0;
+    if (plan->options.merge == CLGRAD_MERGE_ONE_GROUP) m.serial_us = m.parallel_us = INFINITY;
     m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
     m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);
     m.seen = clgrad_alloc(plan->ctx, plan->num_values + 1, sizeof *m.seen);

@@ -1,14 +1,16 @@
 /* Several launches as the parts of one kernel: its text, its numbers, its arguments.
  *
  * Every part is a function of the numbers it reads from device memory, of a share's number, and of its buffers. Group g of G does the
- * shares g, g + G, .. of each part in turn; parts that are not cut along common rows begin at another group each, for balance. */
+ * shares g, g + G, .. of each part in turn; parts that are not cut along common rows begin at another group each, for balance. In a
+ * kernel that works in phases groups take shares as they come. */
 
 #include "plan/launch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4 }; /* shares, first group; for a product also shares along columns and rows */
+enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4, /* shares, first group; for a product also shares along columns and rows */
+       TICKET_INTS = 48 };
 
 static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL; }
 
@@ -45,59 +47,106 @@ static clgrad_status find_arguments(clgrad_plan *plan, clgrad_plan_kernel *k)
     return k->bound ? CLGRAD_OK : CLGRAD_E_MEMORY;
 }
 
-static void print_argument(const clgrad_plan_kernel *k, int32_t value, clgrad_dtype dtype, bool written, clgrad_text *out)
+/* Does an argument say how many runs there are? */
+static bool has_runs(const clgrad_plan_kernel *k) { return k->repeats || k->phased; }
+
+/* Some inputs lie elsewhere in the next run. */
+static void print_argument(const clgrad_plan *plan, const clgrad_plan_kernel *k, int32_t value, clgrad_dtype dtype, bool written, clgrad_text *out)
 {
-    for (size_t i = 0; i < k->num_values; i++)
-        if (k->values[i] == value)
-            clgrad_text_append(out, ", (global %s%s *)a%zu", written ? "" : "const ", clgrad_storage_type(dtype), i);
+    const clgrad_value *v = &plan->values[value];
+    const size_t advance = v->kind == CLGRAD_VALUE_INPUT && k->repeats ? plan->advance[v->number] : 0;
+    size_t i = 0;
+    while (k->values[i] != value) i++;
+    clgrad_text_append(out, ", (global %s%s *)", written ? "" : "const ", clgrad_storage_type(dtype));
+    if (advance) clgrad_text_append(out, "(a%zu + run * %zu)", i, advance);
+    else clgrad_text_append(out, "a%zu", i);
 }
 
-static void print_call(const clgrad_plan_kernel *k, const clgrad_launch *l, size_t word, clgrad_text *out)
+/* The part's function with its share `t`. */
+static void print_call(const clgrad_plan *plan, const clgrad_plan_kernel *k, const clgrad_launch *l, size_t word, clgrad_text *out)
 {
-    clgrad_text_append(out, "    for (long t = (group + k[%zu]) %% groups; t < k[%zu]; t += groups)\n        %s(", word + 1, word, l->function);
+    clgrad_text_append(out, "%s(", l->function);
     if (is_product(l)) {
         /* Remainders by hand: LLVM freezes the operand of / and % together, on which Oclgrind stumbles. */
         clgrad_text_append(out, "k + %zu, t - t / k[%zu] * k[%zu], t / k[%zu] - t / k[%zu] / k[%zu] * k[%zu], t / k[%zu] / k[%zu], (local %s *)scratch",
                            word + PRODUCT_HEAD, word + 2, word + 2, word + 2, word + 2, word + 3, word + 3, word + 2, word + 3,
                            l->matmul.vector);
         for (size_t a = 0; a < l->num_operands; a++)
-            print_argument(k, l->operand_value[a], a % 2 ? l->desc.b_dtype : l->desc.a_dtype, false, out);
+            print_argument(plan, k, l->operand_value[a], a % 2 ? l->desc.b_dtype : l->desc.a_dtype, false, out);
     } else {
         clgrad_text_append(out, "k + %zu, t", word + HEAD);
     }
     for (size_t i = 0; i < l->ir.num_leaves; i++)
-        print_argument(k, l->ir.leaves[i].value, l->ir.leaves[i].dtype, l->ir.leaves[i].written, out);
+        print_argument(plan, k, l->ir.leaves[i].value, l->ir.leaves[i].dtype, l->ir.leaves[i].written, out);
     clgrad_text_append(out, ");\n");
 }
 
-/* Some inputs lie elsewhere in the next run. */
-static void print_advance(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
+/* Group by group, its shares of each part in turn. */
+static void print_turns(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
 {
-    for (size_t i = 0; i < k->num_values; i++) {
-        const clgrad_value *v = &plan->values[k->values[i]];
-        if (v->kind == CLGRAD_VALUE_INPUT && plan->advance[v->number])
-            clgrad_text_append(out, "    a%zu += %zu;\n", i, plan->advance[v->number]);
+    size_t word = 0;
+    clgrad_text_append(out, "    const long group = get_group_id(0), groups = get_num_groups(0);\n");
+    if (k->repeats) clgrad_text_append(out, "    for (long run = 0; run < runs; run++) {\n");
+    for (size_t i = k->first; i < k->first + k->count; i++) {
+        clgrad_text_append(out, "    for (long t = (group + k[%zu]) %% groups; t < k[%zu]; t += groups)\n        ", word + 1, word);
+        print_call(plan, k, &plan->launches[i], word, out);
+        word += num_words(&plan->launches[i]);
     }
-    clgrad_text_append(out, "    }\n");
+    if (k->repeats) clgrad_text_append(out, "    }\n");
+}
+
+/* Task by task, as cl/phases.cl says: first[i] are the tasks before part i, begin[i] those before its phase. */
+static void print_phases(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
+{
+    size_t word = 0;
+    clgrad_text_append(out, "    int first[%zu], begin[%zu], part = 0, base = 0;\n    long run = 0;\n    first[0] = 0;\n", k->count + 1, k->count);
+    for (size_t i = 0; i < k->count; i++) {
+        clgrad_text_append(out, "    begin[%zu] = first[%zu], first[%zu] = first[%zu] + (int)k[%zu];\n", i, plan->launches[k->first + i].first_beside - k->first,
+                           i + 1, i, word);
+        word += num_words(&plan->launches[k->first + i]);
+    }
+    clgrad_text_append(out,
+                       "#define FIND(task) \\\n"
+                       "    while (task >= base + first[%zu]) base += first[%zu], run++, part = 0; \\\n"
+                       "    while (task >= base + first[part + 1]) part++;\n"
+                       "    const int all = first[%zu] * (int)runs;\n"
+                       "    bool here = phases_join(tickets, get_num_groups(0) / %d);\n"
+                       "    while (here) {\n"
+                       "        int task = phases_next(tickets);\n"
+                       "        if (task >= all) break;\n"
+                       "        FIND(task)\n"
+                       "        if (!phases_wait_a_while(tickets, base + begin[part])) break;\n"
+                       "        task = phases_take(tickets);\n"
+                       "        if (task >= all) break;\n"
+                       "        FIND(task)\n"
+                       "        phases_wait(tickets, base + begin[part]);\n"
+                       "        const long t = task - base - first[part];\n"
+                       "        switch (part) {\n",
+                       k->count, k->count, k->count, GROUPS_PER_UNIT);
+    word = 0;
+    for (size_t i = 0; i < k->count; i++) {
+        clgrad_text_append(out, "        case %zu: ", i);
+        print_call(plan, k, &plan->launches[k->first + i], word, out);
+        clgrad_text_append(out, "            break;\n");
+        word += num_words(&plan->launches[k->first + i]);
+    }
+    clgrad_text_append(out, "        }\n        phases_done(tickets);\n    }\n    phases_leave(tickets, get_num_groups(0));\n");
 }
 
 static void print_kernel(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
 {
-    size_t word = 0, bytes = 0;
+    size_t bytes = 0;
     clgrad_text_append(out, "kernel __attribute__((reqd_work_group_size(1, 1, 1))) void fused(global const long *k");
     for (size_t i = 0; i < k->num_values; i++) clgrad_text_append(out, ", global char *a%zu", i);
-    if (k->repeats) clgrad_text_append(out, ", long runs");
-    clgrad_text_append(out, ")\n{\n    const long group = get_group_id(0), groups = get_num_groups(0);\n");
+    if (has_runs(k)) clgrad_text_append(out, ", long runs");
+    if (k->phased) clgrad_text_append(out, ", volatile global int *tickets");
+    clgrad_text_append(out, ")\n{\n");
     for (size_t i = k->first; i < k->first + k->count; i++)
         if (plan->launches[i].matmul.local_bytes > bytes) bytes = plan->launches[i].matmul.local_bytes;
     if (bytes > 0)
         clgrad_text_append(out, "    local ulong8 memory[%zu];\n    local ulong8 *volatile hidden = memory, *scratch = hidden;\n", (bytes + 63) / 64);
-    if (k->repeats) clgrad_text_append(out, "    for (; runs > 0; runs--) {\n");
-    for (size_t i = k->first; i < k->first + k->count; i++) {
-        print_call(k, &plan->launches[i], word, out);
-        word += num_words(&plan->launches[i]);
-    }
-    if (k->repeats) print_advance(plan, k, out);
+    if (k->phased) print_phases(plan, k, out);
+    else print_turns(plan, k, out);
     clgrad_text_append(out, "}\n");
 }
 
@@ -112,12 +161,15 @@ static clgrad_status build(clgrad_plan *plan, clgrad_plan_kernel *k, clgrad_kern
         parts[i] = (clgrad_kernel_part){ .preamble = l->program.preamble, .file = l->program.file, .walk = l->program.walk };
         clgrad_ir_add_helpers(&helpers, &l->ir, l->width);
     }
+    char patience[48];
+    snprintf(patience, sizeof patience, "#define PHASES_PATIENCE %" PRId64, k->patience);
+    if (k->phased) parts[k->count] = (clgrad_kernel_part){ .file = "phases.cl", .preamble = patience };
     if (strstr(clgrad_device_get_info(plan->dev)->quirks, "simulator")) /* Oclgrind does not know what it becomes in inlined functions */
         clgrad_text_append(&preamble, "#define restrict\n");
     clgrad_ir_print_helpers(&helpers, &preamble);
     print_kernel(plan, k, &closing);
     const clgrad_kernel_source source = { .file = "fused", .preamble = preamble.data, .name = "fused", .with_math = clgrad_ir_need_math(&helpers),
-                                          .parts = parts, .num_parts = k->count, .closing = closing.data };
+                                          .parts = parts, .num_parts = k->count + k->phased, .closing = closing.data };
     const clgrad_status st = preamble.failed || closing.failed ? CLGRAD_E_MEMORY : clgrad_kernel_create(plan->dev, &source, &k->kernel);
     clgrad_text_release(&preamble);
     clgrad_text_release(&closing);
@@ -134,7 +186,16 @@ static void count_groups(const clgrad_plan *plan, clgrad_plan_kernel *k)
         if (num_shares(l) > most) most = num_shares(l);
     }
     if (most > limit) most = limit;
-    if (k->groups != 1) k->groups = most > cut ? most : cut;
+    if (k->phased) k->groups = limit;
+    else if (k->groups != 1) k->groups = most > cut ? most : cut;
+}
+
+static clgrad_status create_tickets(clgrad_plan *plan, clgrad_plan_kernel *k)
+{
+    const int32_t none[TICKET_INTS] = { 0 };
+    CLGRAD_TRY(clgrad_buffer_create(plan->dev, sizeof none, &k->tickets));
+    CLGRAD_TRY(clgrad_buffer_write(k->tickets, 0, none, sizeof none));
+    return clgrad_kernel_set_buffer(k->kernel, 2 + (uint32_t)k->num_values, k->tickets);
 }
 
 clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *k)
@@ -148,11 +209,12 @@ clgrad_status clgrad_plan_kernel_emit(clgrad_plan *plan, clgrad_plan_kernel *k)
     count_groups(plan, k);
     k->words = clgrad_alloc(plan->ctx, k->num_words, sizeof *k->words);
     k->written = clgrad_alloc(plan->ctx, k->num_words, sizeof *k->written);
-    clgrad_kernel_part *parts = clgrad_alloc(plan->ctx, k->count, sizeof *parts);
+    clgrad_kernel_part *parts = clgrad_alloc(plan->ctx, k->count + 1, sizeof *parts);
     clgrad_status st = k->words && k->written && parts ? build(plan, k, parts) : CLGRAD_E_MEMORY;
     clgrad_free(plan->ctx, parts);
     if (st == CLGRAD_OK) st = clgrad_buffer_create(plan->dev, k->num_words * sizeof *k->words, &k->numbers);
     if (st == CLGRAD_OK) st = clgrad_kernel_set_buffer(k->kernel, 0, k->numbers);
+    if (st == CLGRAD_OK && k->phased) st = create_tickets(plan, k);
     snprintf(k->label, sizeof k->label, "fused %zu", k->count);
     return st;
 }
@@ -161,6 +223,7 @@ void clgrad_plan_kernel_release(clgrad_plan *plan, clgrad_plan_kernel *k)
 {
     clgrad_kernel_release(&k->kernel);
     clgrad_buffer_release(&k->numbers);
+    clgrad_buffer_release(&k->tickets);
     clgrad_free(plan->ctx, k->words);
     clgrad_free(plan->ctx, k->written);
     clgrad_free(plan->ctx, k->values);
@@ -238,7 +301,7 @@ clgrad_status clgrad_plan_kernel_bind(clgrad_plan *plan, clgrad_plan_kernel *k)
 clgrad_status clgrad_plan_kernel_run(clgrad_plan_kernel *k, int64_t runs)
 {
     const size_t global[3] = { (size_t)k->groups, 1, 1 }, local[3] = { 1, 1, 1 };
-    if (k->repeats && k->runs != runs) {
+    if (has_runs(k) && k->runs != runs) {
         CLGRAD_TRY(clgrad_kernel_set_bytes(k->kernel, 1 + (uint32_t)k->num_values, &runs, sizeof runs));
         k->runs = runs;
     }

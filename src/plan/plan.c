@@ -378,11 +378,14 @@ static clgrad_status check_bound(const clgrad_plan *plan)
     return plan->bound ? CLGRAD_OK : clgrad_fail(plan->ctx, CLGRAD_E_ARG, "the plan is run before tensors are bound to it");
 }
 
-bool clgrad_plan_repeats(const clgrad_plan *plan) { return plan->num_kernels == 1 && plan->kernels[0].repeats; }
+int64_t clgrad_plan_most_runs(const clgrad_plan *plan)
+{
+    return plan->num_kernels == 1 && plan->kernels[0].repeats ? plan->kernels[0].most_runs : 1;
+}
 
 clgrad_status clgrad_plan_repeat(clgrad_plan *plan, int64_t runs)
 {
-    assert(clgrad_plan_repeats(plan));
+    assert(plan->kernels[0].repeats);
     CLGRAD_TRY(check_bound(plan));
     return clgrad_plan_kernel_run(&plan->kernels[0], runs);
 }

@@ -11,9 +11,9 @@ typedef struct clgrad_plan clgrad_plan;
 typedef enum clgrad_variant { CLGRAD_VARIANT_AUTO, CLGRAD_VARIANT_CPU, CLGRAD_VARIANT_GPU, CLGRAD_VARIANT_CLBLAST } clgrad_variant;
 
 /* Launches as parts of one kernel (merge.c): where it pays, on devices that it suits; never; or, for tests, on any device wherever groups
- * may work apart, as many groups as possible however small the work, and never one group for the sake of it; or all by one group, where
- * they can be parts, however large the work. */
-typedef enum clgrad_merging { CLGRAD_MERGE_AUTO, CLGRAD_MERGE_NEVER, CLGRAD_MERGE_GROUPS, CLGRAD_MERGE_ONE_GROUP } clgrad_merging;
+ * may work apart, as many groups as possible however small the work, and never one group for the sake of it; or all by one group, or in phases
+ * (groups leaving at once where they would wait), where they can be parts, whatever the work. */
+typedef enum clgrad_merging { CLGRAD_MERGE_AUTO, CLGRAD_MERGE_NEVER, CLGRAD_MERGE_GROUPS, CLGRAD_MERGE_ONE_GROUP, CLGRAD_MERGE_PHASES } clgrad_merging;
 
 typedef struct clgrad_plan_options {
     clgrad_merging merge;
@@ -26,9 +26,9 @@ typedef struct clgrad_plan_options {
     const char *matmul_choice; /* as in the tuning store (choice.h), for every product, and outliving the plan; "rules": none; NULL: the store's */
     /* donated[i] = 1 + output that may take over input i's memory (same type and shape), 0: none. NULL: none. */
     const uint32_t *donated;
-    /* The plan will be run many times in a row: bytes by which input i's memory then moves on from one run to the next, 0 for most. Work
-     * that one compute unit does nearly as soon as all of them becomes one kernel, which does any number of runs in one launch. NULL: it
-     * will not. */
+    /* The plan will be run many times in a row: bytes by which input i's memory then moves on from one run to the next, 0 for most. What
+     * launches would take a good part of the time for then becomes one kernel, if it can, which does any number of runs in one launch.
+     * NULL: it will not. */
     const size_t *advance;
 } clgrad_plan_options;
 
@@ -44,8 +44,8 @@ void clgrad_plan_release(clgrad_plan **plan);
 clgrad_status clgrad_plan_bind(clgrad_plan *plan, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs);
 /* Enqueue all launches. */
 clgrad_status clgrad_plan_run(clgrad_plan *plan);
-/* Does one launch do any number of runs? If so: enqueue that launch. */
-bool clgrad_plan_repeats(const clgrad_plan *plan);
+/* Runs that one launch should do at most, 1 where it can do no more. If it can: enqueue that launch. */
+int64_t clgrad_plan_most_runs(const clgrad_plan *plan);
 clgrad_status clgrad_plan_repeat(clgrad_plan *plan, int64_t runs);
 
 const clgrad_graph *clgrad_plan_graph(const clgrad_plan *plan);

@@ -133,7 +133,7 @@ clgrad_status clgrad_function_call(clgrad_function *f, clgrad_tensor *const *inp
     return st;
 }
 
-bool clgrad_function_repeats(const clgrad_function *f) { return clgrad_plan_repeats(f->plan); }
+int64_t clgrad_function_most_calls(const clgrad_function *f) { return clgrad_plan_most_runs(f->plan); }
 
 clgrad_status clgrad_function_repeat(clgrad_function *f, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs, int64_t calls)
 {

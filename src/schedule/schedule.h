@@ -19,6 +19,7 @@ clgrad_status clgrad_graph_chain(clgrad_context *ctx, size_t count, clgrad_graph
 /* As clgrad_function_create, every input being donated to the output of the same name, if there is one, and for many calls in a row:
  * advance[i] are the bytes by which input i then moves on from call to call (NULL: none does). */
 clgrad_status clgrad_function_create_updating(clgrad_device *dev, clgrad_graph *g, const size_t *advance, clgrad_function **out);
-/* Does one launch do any number of calls? If so: enqueue them. All outputs are given. Otherwise as clgrad_function_call. */
-bool clgrad_function_repeats(const clgrad_function *f);
+/* Calls that one launch should do at most, 1 where it can do no more. If it can: enqueue them. All outputs are given. Otherwise as
+ * clgrad_function_call. */
+int64_t clgrad_function_most_calls(const clgrad_function *f);
 clgrad_status clgrad_function_repeat(clgrad_function *f, clgrad_tensor *const *inputs, clgrad_tensor *const *outputs, int64_t calls);

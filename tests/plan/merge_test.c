@@ -7,6 +7,7 @@
 #include "support/cl_join.h"
 #include "support/random_graph.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define SUCCEED(call) ck_assert_msg((call) == CLGRAD_OK, "%s", clgrad_error_text(test_context()))
@@ -19,6 +20,9 @@ static bool can_merge(void)
 {
     return test_device() && !strstr(clgrad_device_get_info(test_device())->quirks, "short-loops");
 }
+
+/* Oclgrind knows of no order that atomics bring about between groups: to it phases are races. */
+static bool simulated(void) { return strstr(clgrad_device_get_info(test_device())->quirks, "simulator"); }
 
 static clgrad_node input(plan_case *c, int64_t rows, int64_t columns)
 {
@@ -203,18 +207,18 @@ static void read_and_release(clgrad_tensor *t, float *values)
 }
 
 /* advance: bytes, as the plan is told; then all runs are one launch. SIZE_MAX: one by one. */
-static void run_repeats(const plan_case *c, clgrad_buffer *scalars, size_t advance, float *values)
+static void run_repeats(const plan_case *c, clgrad_merging how, clgrad_buffer *scalars, size_t advance, float *values)
 {
     const bool at_once = advance != SIZE_MAX;
     const uint32_t donated[] = { 1, 0 };
     const size_t advances[] = { 0, advance };
-    clgrad_plan_options options = at_once ? (clgrad_plan_options){ .merge = CLGRAD_MERGE_ONE_GROUP, .advance = advances } : never;
+    clgrad_plan_options options = at_once ? (clgrad_plan_options){ .merge = how, .advance = advances } : never;
     options.reduce = options.matmul = CLGRAD_VARIANT_CPU;
     options.donated = donated;
     clgrad_plan *plan = plan_of(c, &options);
     clgrad_tensor *in[2];
     SUCCEED(clgrad_tensor_create_from(test_device(), CLGRAD_F32, c->inputs[0].shape, c->inputs[0].data, clgrad_array_bytes(&c->inputs[0]), &in[0]));
-    ck_assert(clgrad_plan_repeats(plan) == at_once);
+    ck_assert((clgrad_plan_most_runs(plan) > 1) == at_once);
     for (int64_t i = 0; i < (at_once ? 1 : REPEATS); i++) {
         SUCCEED(clgrad_tensor_over(scalars, i, CLGRAD_F32, CLGRAD_SCALAR, &in[1]));
         SUCCEED(clgrad_plan_bind(plan, in, in));
@@ -235,12 +239,73 @@ START_TEST(repeated_runs)
     repeat_case(&c);
     SUCCEED(clgrad_buffer_create(test_device(), sizeof scalars, &buffer));
     SUCCEED(clgrad_buffer_write(buffer, 0, scalars, sizeof scalars));
-    run_repeats(&c, buffer, SIZE_MAX, single);
-    run_repeats(&c, buffer, sizeof *scalars, repeated);
-    run_repeats(&c, buffer, 0, still); /* the control: the first scalar each time */
-    ck_assert_mem_eq(single, repeated, sizeof single);
-    ck_assert_mem_ne(single, still, sizeof single);
+    run_repeats(&c, CLGRAD_MERGE_NEVER, buffer, SIZE_MAX, single);
+    for (clgrad_merging how = CLGRAD_MERGE_ONE_GROUP; how <= (simulated() ? CLGRAD_MERGE_ONE_GROUP : CLGRAD_MERGE_PHASES); how++) {
+        run_repeats(&c, how, buffer, sizeof *scalars, repeated);
+        run_repeats(&c, how, buffer, 0, still); /* the control: the first scalar each time */
+        ck_assert_mem_eq(single, repeated, sizeof single);
+        ck_assert_mem_ne(single, still, sizeof single);
+    }
     clgrad_buffer_release(&buffer);
+    plan_case_end(&c);
+}
+END_TEST
+
+static size_t num_phases(const clgrad_plan *plan)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < plan->num_launches; i++) count += plan->launches[i].first_beside == i;
+    return count;
+}
+
+static void run_network(const plan_case *c, clgrad_plan *plan, int64_t runs, clgrad_array *out)
+{
+    clgrad_tensor *in[PLAN_CASE_INPUTS], *result[4];
+    const size_t num_out = clgrad_graph_num_outputs(c->g);
+    for (size_t i = 0; i < c->num_inputs; i++)
+        SUCCEED(clgrad_tensor_create_from(test_device(), CLGRAD_F32, c->inputs[i].shape, c->inputs[i].data, clgrad_array_bytes(&c->inputs[i]), &in[i]));
+    for (size_t i = 0; i < num_out; i++) {
+        const clgrad_shape shape = clgrad_node_shape(c->g, clgrad_graph_output(c->g, i));
+        SUCCEED(clgrad_tensor_create(test_device(), CLGRAD_F32, shape, &result[i]));
+        SUCCEED(clgrad_tensor_fill(result[i], NAN));
+        SUCCEED(clgrad_array_create(test_context(), CLGRAD_F32, shape, &out[i]));
+    }
+    SUCCEED(clgrad_plan_bind(plan, in, result));
+    SUCCEED(runs > 1 ? clgrad_plan_repeat(plan, runs) : clgrad_plan_run(plan));
+    for (size_t i = 0; i < num_out; i++) SUCCEED(clgrad_tensor_read(result[i], out[i].data, clgrad_array_bytes(&out[i])));
+    for (size_t i = 0; i < num_out; i++) clgrad_tensor_release(&result[i]);
+    for (size_t i = 0; i < c->num_inputs; i++) clgrad_tensor_release(&in[i]);
+}
+
+/* Groups that wait for each other, and groups that leave instead, many times over: the bits of launches one by one. `patient` is what plans
+ * decide by themselves for work of this size when it is run over and over. */
+START_TEST(phases)
+{
+    enum { TIMES = 30, RUNS = 20, OUT = 4 };
+    if (!can_merge() || test_join_noting() || simulated()) return;
+    plan_case c;
+    plan_case_begin(&c, 31);
+    network(&c, 600, 120, 200, 40);
+    const size_t none[PLAN_CASE_INPUTS] = { 0 };
+    clgrad_plan_options patient = { .advance = none }, hasty = { .merge = CLGRAD_MERGE_PHASES, .advance = none };
+    patient.reduce = patient.matmul = hasty.reduce = hasty.matmul = CLGRAD_VARIANT_CPU;
+    clgrad_plan *plans[] = { plan_of(&c, &never), plan_of(&c, &hasty), plan_of(&c, &patient) };
+    ck_assert(plans[1]->kernels[0].phased && num_phases(plans[1]) > 3 && num_phases(plans[1]) < plans[1]->num_launches);
+    const clgrad_device_info *info = clgrad_device_get_info(test_device());
+    if (info->kind == CLGRAD_DEVICE_CPU && info->float_width > 1 && info->compute_units > 1) ck_assert(plans[2]->kernels[0].phased);
+    clgrad_array want[OUT], got[OUT];
+    int64_t at = 0;
+    run_network(&c, plans[0], 1, want);
+    for (int i = 0; i < 2 * TIMES; i++) {
+        clgrad_plan *plan = plans[1 + i % 2];
+        run_network(&c, plan, clgrad_plan_most_runs(plan) >= RUNS && i % 4 < 2 ? RUNS : 1, got);
+        for (int k = 0; k < OUT; k++) {
+            ck_assert_msg(plan_same_bits(&want[k], &got[k], &at), "time %d, output %d, element %d", i, k, (int)at);
+            clgrad_array_release(test_context(), &got[k]);
+        }
+    }
+    for (int k = 0; k < OUT; k++) clgrad_array_release(test_context(), &want[k]);
+    for (int k = 0; k < 3; k++) clgrad_plan_release(&plans[k]);
     plan_case_end(&c);
 }
 END_TEST
@@ -255,6 +320,7 @@ Suite *plan_merge_suite(void)
     tcase_add_test(t, who_reads_what);
     tcase_add_test(t, donated_inputs);
     tcase_add_test(t, repeated_runs);
+    tcase_add_test(t, phases);
     suite_add_tcase(s, t);
     return s;
 }
