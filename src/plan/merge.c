@@ -270,11 +270,11 @@ static int64_t patience(const merger *m)
     return turns;
 }
 
-/* A thread that left for another process comes back with the next launch, which should not be long in coming. */
+/* In some milliseconds: a thread that left for another process comes back with the next launch. */
 static int64_t most_runs(const merger *m, const gathered *k)
 {
     const double launch_us = 4000, runs = launch_us * (double)m->units / k->us;
-    return m->plan->options.merge == CLGRAD_MERGE_PHASES || runs >= MANY_RUNS ? MANY_RUNS : runs < 1 ? 1 : (int64_t)runs;
+    return m->plan->options.merge != CLGRAD_MERGE_AUTO || runs >= MANY_RUNS ? MANY_RUNS : runs < 1 ? 1 : (int64_t)runs;
 }
 
 /* In the order of their phases; what is in one may run at the same time. */
@@ -289,7 +289,6 @@ static clgrad_status close_in_phases(merger *m, gathered *k)
     CLGRAD_TRY(close_kernel(m, k));
     plan->kernels[0].phased = true;
     plan->kernels[0].patience = patience(m);
-    plan->kernels[0].most_runs = most_runs(m, k);
     plan->kernels[0].groups = 0;
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i; end < count && m->members[k->launch[end]].phase == m->members[k->launch[i]].phase;) end++;
@@ -324,13 +323,15 @@ static clgrad_status gather_kernels(merger *m)
     clgrad_plan *plan = m->plan;
     const clgrad_merging how = plan->options.merge;
     while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
-    if ((!plan->options.advance && how != CLGRAD_MERGE_PHASES) || !take_all(m, &all)) return CLGRAD_OK;
+    if (how == CLGRAD_MERGE_GROUPS || (!plan->options.advance && how != CLGRAD_MERGE_PHASES) || !take_all(m, &all)) return CLGRAD_OK;
     find_phases(m);
     const bool in_phases = how == CLGRAD_MERGE_PHASES || (how != CLGRAD_MERGE_ONE_GROUP && phases_pay(m));
     const double launches_us = m->launch_us * (double)plan->num_kernels;
     if (how == CLGRAD_MERGE_AUTO && in_phases && launches_us < 0.02 * all.us / (double)m->units) return CLGRAD_OK;
     plan->num_kernels = m->num_ordered = 0;
-    return in_phases ? close_in_phases(m, &all) : close_kernel(m, &all);
+    CLGRAD_TRY(in_phases ? close_in_phases(m, &all) : close_kernel(m, &all));
+    plan->kernels[0].most_runs = most_runs(m, &all);
+    return CLGRAD_OK;
 }
 
 static clgrad_status put_in_order(merger *m)
