@@ -1,9 +1,9 @@
 /* clgrad-template 1 */
 /* phases.cl -- how the groups of one kernel do many launches in their order, without a launch of the kernel for each.
  *
- * Tasks (shares of launches) are numbered: run by run, phase by phase. A group takes the next number, waits until all tasks of the phases
- * before are done, and does its own. Nobody waits for a group that has not begun: a number is taken by a group that runs, and one group
- * alone does everything. Groups that find nothing to do leave at once, so a launch may have more of them than there are threads.
+ * Tasks (shares of launches) are numbered: run by run, phase by phase. A group looks which is next, waits until all tasks of the phases
+ * before are done, takes the next number and does that task. Nobody waits for a group that has not begun: a number is taken by a group that
+ * runs, and one group alone does everything. Groups that find nothing to do leave at once, so a launch may have more of them than there are threads.
  *
  * needs   tickets: three counters, each in a cache line of its own, 0 when a launch begins and again when it has ended
  *         PHASES_PATIENCE: turns of about a nanosecond that a group waits before it has taken a task
@@ -25,7 +25,7 @@ static inline void phases_wait(volatile global int *tickets, int tasks)
 /* The same, but not for ever: false. */
 static inline bool phases_wait_a_while(volatile global int *tickets, int tasks)
 {
-    for (int i = 0; *PHASES_DONE(tickets) < tasks; i++)
+    for (long i = 0; *PHASES_DONE(tickets) < tasks; i++)
         if (i == PHASES_PATIENCE) return false;
     return true;
 }

@@ -149,7 +149,7 @@ CLGRAD_API clgrad_status clgrad_optimizer_step(clgrad_optimizer *opt, clgrad_ten
                                                clgrad_event *const *wait, clgrad_event **event);
 /**
  * Enqueue `count` steps on the same data, with the bits of so many calls of clgrad_optimizer_step. On CPU devices steps of less than some
- * milliseconds then cost no launch of their own: up to 32 are one (others: a launch or more each, as ever).
+ * milliseconds then cost no launch of their own: up to 32 are one (others: a launch or more each, as ever). hyper.sample is the same in all.
  *
  * Errors: as clgrad_optimizer_step, negative once some of the steps are enqueued. CLGRAD_E_ARG: count is 0.
  */

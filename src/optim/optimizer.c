@@ -247,24 +247,26 @@ static clgrad_status bind_names(clgrad_optimizer *opt, clgrad_step_part *part, c
     return CLGRAD_OK;
 }
 
-/* A whole step may be one launch of many; each then reads the next struct. */
-static clgrad_status compile(clgrad_optimizer *opt, clgrad_step_part *part)
+/* Many whole steps may be one launch; each then reads the next struct. NULL for parts of a step. */
+static clgrad_status find_advance(clgrad_optimizer *opt, const clgrad_step_part *part, size_t **advance)
 {
-    if (part != &opt->whole) return clgrad_function_create_updating(opt->dev, part->graph, NULL, &part->function);
-    size_t *advance = clgrad_alloc(opt->ctx, part->graph->num_inputs, sizeof *advance);
-    if (!advance) return CLGRAD_E_MEMORY;
+    *advance = NULL;
+    if (part != &opt->whole) return CLGRAD_OK;
+    *advance = clgrad_alloc(opt->ctx, part->graph->num_inputs, sizeof **advance);
+    if (!*advance) return CLGRAD_E_MEMORY;
     for (size_t i = 0; i < part->graph->num_inputs; i++)
-        advance[i] = clgrad_hyper_name(part->graph->input_names[i]) ? sizeof(clgrad_hyper) : 0;
-    const clgrad_status st = clgrad_function_create_updating(opt->dev, part->graph, advance, &part->function);
-    clgrad_free(opt->ctx, advance);
-    return st;
+        (*advance)[i] = clgrad_hyper_name(part->graph->input_names[i]) ? sizeof(clgrad_hyper) : 0;
+    return CLGRAD_OK;
 }
 
 static clgrad_status compile_part(clgrad_optimizer *opt, clgrad_step_part *part)
 {
+    size_t *advance = NULL;
     if (!part->graph) return CLGRAD_OK;
     clgrad_status st = bind_names(opt, part, part->graph);
-    if (st == CLGRAD_OK) st = compile(opt, part);
+    if (st == CLGRAD_OK) st = find_advance(opt, part, &advance);
+    if (st == CLGRAD_OK) st = clgrad_function_create_updating(opt->dev, part->graph, advance, &part->function);
+    clgrad_free(opt->ctx, advance);
     clgrad_graph_release(&part->graph);
     return st;
 }
@@ -318,13 +320,25 @@ clgrad_status clgrad_memory_check(const clgrad_device *dev, uint64_t need_bytes,
                        (unsigned long long)(need_bytes >> 20), info->name, (unsigned long long)(info->memory_bytes >> 20));
 }
 
+static clgrad_status estimate_part(clgrad_optimizer *opt, const clgrad_step_part *part, uint64_t *scratch)
+{
+    size_t *advance;
+    *scratch = 0;
+    if (!part->graph) return CLGRAD_OK;
+    CLGRAD_TRY(find_advance(opt, part, &advance));
+    const clgrad_plan_options options = { .advance = advance };
+    const clgrad_status st = clgrad_plan_estimate(opt->dev, part->graph, &options, scratch);
+    clgrad_free(opt->ctx, advance);
+    return st;
+}
+
 static clgrad_status check_memory(clgrad_optimizer *opt, const clgrad_optimizer_source *source)
 {
     const clgrad_step_part *parts[] = { &opt->whole, &opt->accumulate, &opt->update };
     opt->need_bytes = source->other_bytes + clgrad_optimizer_vector_bytes(opt);
     for (size_t i = 0; i < CLGRAD_COUNT(parts); i++) {
-        uint64_t scratch = 0;
-        if (parts[i]->graph) CLGRAD_TRY(clgrad_plan_estimate(opt->dev, parts[i]->graph, NULL, &scratch));
+        uint64_t scratch;
+        CLGRAD_TRY(estimate_part(opt, parts[i], &scratch));
         opt->need_bytes += scratch;
     }
     if (source->need_bytes) *source->need_bytes = opt->need_bytes;

@@ -54,23 +54,12 @@ static void fill_for(clgrad_optimizer *opt, const clgrad_micro_batch *batch, int
     h->keep_sum = batch->first ? 0.0f : 1.0f;
 }
 
-static void set_data(clgrad_step_part *part, clgrad_tensor *const *data)
+static clgrad_status run_part(clgrad_step_part *part, clgrad_tensor *const *data, size_t count)
 {
     for (size_t i = 0; i < part->num_inputs; i++)
         if (part->data_index[i] != SIZE_MAX) part->inputs[i] = data[part->data_index[i]];
-}
-
-static clgrad_status run_part(clgrad_step_part *part, clgrad_tensor *const *data)
-{
-    set_data(part, data);
-    return clgrad_function_call(part->function, part->inputs, part->outputs, 0, NULL, NULL);
-}
-
-static clgrad_status run_whole(clgrad_step_part *part, clgrad_tensor *const *data, size_t count)
-{
-    if (count == 1) return run_part(part, data);
-    set_data(part, data);
-    return clgrad_function_repeat(part->function, part->inputs, part->outputs, (int64_t)count);
+    return count == 1 ? clgrad_function_call(part->function, part->inputs, part->outputs, 0, NULL, NULL)
+                      : clgrad_function_repeat(part->function, part->inputs, part->outputs, (int64_t)count);
 }
 
 size_t clgrad_optimizer_most_batches(const clgrad_optimizer *opt)
@@ -88,10 +77,10 @@ clgrad_status clgrad_optimizer_run(clgrad_optimizer *opt, const clgrad_micro_bat
     }
     CLGRAD_TRY(clgrad_buffer_write(opt->hyper_buffer, 0, opt->hypers, count * sizeof *opt->hypers));
     if (opt->whole.function) {
-        CLGRAD_TRY(run_whole(&opt->whole, last->data, count));
+        CLGRAD_TRY(run_part(&opt->whole, last->data, count));
     } else {
-        CLGRAD_TRY(run_part(&opt->accumulate, last->data));
-        if (last->last) CLGRAD_TRY(clgrad_fail_midway(opt->ctx, run_part(&opt->update, last->data)));
+        CLGRAD_TRY(run_part(&opt->accumulate, last->data, 1));
+        if (last->last) CLGRAD_TRY(clgrad_fail_midway(opt->ctx, run_part(&opt->update, last->data, 1)));
     }
     if (last->last) opt->updates += (int64_t)count;
     return CLGRAD_OK;

@@ -21,8 +21,8 @@ static clgrad_status append_launch(const clgrad_plan *plan, size_t i, clgrad_tex
     const clgrad_launch *l = &plan->launches[i];
     const clgrad_plan_kernel *k = &plan->kernels[l->kernel_number];
     if (k->count > 1 && i == k->first)
-        clgrad_text_append(out, "%3" PRId32 " %zu parts, %" PRId64 " group%s%s\n", l->kernel_number, k->count, k->groups, k->groups == 1 ? "" : "s",
-                           k->phased && k->repeats ? " in phases, many runs in a launch" : k->phased ? " in phases" : k->repeats ? ", many runs in a launch" : "");
+        clgrad_text_append(out, "%3" PRId32 " %zu parts, %" PRId64 " group%s%s%s\n", l->kernel_number, k->count, k->groups, k->groups == 1 ? "" : "s",
+                           k->phased ? ", in phases" : "", k->repeats ? ", many runs in a launch" : "");
     if (k->count > 1) clgrad_text_append(out, "    %-18s %s ->", info.kernel, info.operations);
     else clgrad_text_append(out, "%3" PRId32 " %-18s %s ->", l->kernel_number, info.kernel, info.operations);
     append_shape(plan, l, out);

@@ -238,7 +238,7 @@ static size_t num_arguments(const merger *m)
     return count;
 }
 
-/* All launches by one group, where they can be parts of a kernel. */
+/* All launches, where they can be parts of one kernel. */
 static bool take_all(const merger *m, gathered *k)
 {
     const size_t count = m->plan->num_launches;
@@ -323,7 +323,8 @@ static clgrad_status gather_kernels(merger *m)
     clgrad_plan *plan = m->plan;
     const clgrad_merging how = plan->options.merge;
     while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
-    if (how == CLGRAD_MERGE_GROUPS || (!plan->options.advance && how != CLGRAD_MERGE_PHASES) || !take_all(m, &all)) return CLGRAD_OK;
+    const bool wanted = how == CLGRAD_MERGE_AUTO ? plan->options.advance != NULL : how >= CLGRAD_MERGE_ONE_GROUP;
+    if (!wanted || !take_all(m, &all)) return CLGRAD_OK;
     find_phases(m);
     const bool in_phases = how == CLGRAD_MERGE_PHASES || (how != CLGRAD_MERGE_ONE_GROUP && phases_pay(m));
     const double launches_us = m->launch_us * (double)plan->num_kernels;
@@ -373,7 +374,6 @@ clgrad_status clgrad_plan_merge(clgrad_plan *plan)
     merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units,
                  .serial_us = 40, .parallel_us = 15, .launch_us = 20, .phase_us = 1.5 };
     if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = 0;
-    if (plan->options.merge == CLGRAD_MERGE_ONE_GROUP) m.serial_us = m.parallel_us = INFINITY;
     m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
     m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);
     m.seen = clgrad_alloc(plan->ctx, plan->num_values + 1, sizeof *m.seen);

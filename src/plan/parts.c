@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4, /* shares, first group; for a product also shares along columns and rows */
-       TICKET_INTS = 48 };
+       TICKET_INTS = 48 /* as cl/phases.cl has them */ };
 
 static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL; }
 

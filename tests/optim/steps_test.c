@@ -8,7 +8,7 @@
 
 enum { COUNT = 70 }; /* two launches of CLGRAD_HYPER_STEPS and a rest */
 
-/* Do launches become parts of one kernel here (plan/merge.c)? Without division, that is: the quadratic is small enough for one group. */
+/* Is a whole step one kernel here (plan/merge.c)? */
 static bool one_launch_expected(const quadratic *q, size_t accumulate)
 {
     const clgrad_device_info *info = clgrad_device_get_info(q->dev);
@@ -108,7 +108,7 @@ START_TEST(a_launch_stops_where_the_loss_is_not_finite)
 }
 END_TEST
 
-START_TEST(an_event_ends_with_the_last_step)
+START_TEST(events_are_given_and_waited_for)
 {
     quadratic q;
     clgrad_event *event = NULL;
@@ -120,8 +120,47 @@ START_TEST(an_event_ends_with_the_last_step)
     ck_ok(clgrad_optimizer_steps(opt, 2, q.targets, 1, &event, NULL));
     ck_ok(clgrad_optimizer_loss(opt, &loss));
     ck_assert(isfinite(loss));
+    ck_assert_int_eq(clgrad_optimizer_updates(opt), COUNT + 2);
     clgrad_event_release(&event);
     clgrad_optimizer_release(&opt);
+    quadratic_close(&q);
+}
+END_TEST
+
+/* f = sum of g(p_i), g(p) = sum y cos(y y), y = tanh(x p): many steps share a launch then, whose parts
+ * follow each other otherwise than where a step is several kernels, and so does the scratch that is alive at once. */
+START_TEST(scratch_is_that_of_what_is_compiled)
+{
+    quadratic q;
+    clgrad_graph *g = NULL;
+    enum { PARAMETERS = 3 };
+    clgrad_tensor *p[PARAMETERS];
+    clgrad_optimizer *opt = NULL;
+    clgrad_cost cost = CLGRAD_COST_INIT;
+    if (!quadratic_open(&q)) return;
+    ck_ok(clgrad_graph_create(q.ctx, &g));
+    const clgrad_shape shape = CLGRAD_SHAPE(60, 60);
+    clgrad_node in[PARAMETERS + 1], f = CLGRAD_NONE;
+    for (int i = 0; i <= PARAMETERS; i++) {
+        char name[] = { (char)('a' + i), '\0' };
+        in[i] = clgrad_input(g, name, CLGRAD_F32, shape);
+    }
+    for (int i = 0; i < PARAMETERS; i++) {
+        const clgrad_node y = clgrad_tanh(g, clgrad_matmul(g, in[PARAMETERS], in[i], false, false));
+        const clgrad_node sum = clgrad_sum(g, clgrad_mul(g, y, clgrad_cos(g, clgrad_matmul(g, y, y, false, false))), CLGRAD_ALL_AXES, false);
+        f = i ? clgrad_add(g, f, sum) : sum;
+        ck_ok(clgrad_tensor_create(q.dev, CLGRAD_F32, shape, &p[i]));
+        ck_ok(clgrad_tensor_fill(p[i], 0.01));
+    }
+    ck_ok(clgrad_output(g, "f", f));
+    clgrad_optimizer_options options = CLGRAD_OPTIMIZER_OPTIONS_INIT;
+    ck_ok(clgrad_optimizer_create(q.dev, g, 0, PARAMETERS, p, &options, &opt));
+    ck_ok(clgrad_function_cost(clgrad_optimizer_function(opt, 0), &cost));
+    if (one_launch_expected(&q, 1)) ck_assert(cost.repeats);
+    ck_assert_uint_eq(opt->need_bytes, clgrad_optimizer_vector_bytes(opt) + cost.scratch_bytes);
+    clgrad_optimizer_release(&opt);
+    for (int i = 0; i < PARAMETERS; i++) clgrad_tensor_release(&p[i]);
+    clgrad_graph_release(&g);
     quadratic_close(&q);
 }
 END_TEST
@@ -156,7 +195,8 @@ Suite *steps_suite(void)
     tcase_set_timeout(t, 0);
     tcase_add_loop_test(t, bits_are_those_of_single_steps, 0, CLGRAD_COUNT(variants));
     tcase_add_test(t, a_launch_stops_where_the_loss_is_not_finite);
-    tcase_add_test(t, an_event_ends_with_the_last_step);
+    tcase_add_test(t, events_are_given_and_waited_for);
+    tcase_add_test(t, scratch_is_that_of_what_is_compiled);
     tcase_add_test(t, bad_calls_enqueue_nothing);
     suite_add_tcase(s, t);
     return s;
