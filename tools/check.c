@@ -9,7 +9,7 @@
 
 typedef struct check_arguments {
     const char *device, *profile;
-    bool json, verbose, small, unfused;
+    bool json, verbose, all, small, unfused;
 } check_arguments;
 
 static int take(void *user, const command_option *option, const char *value)
@@ -19,6 +19,7 @@ static int take(void *user, const command_option *option, const char *value)
     case 'd': a->device = value; break;
     case 'p': a->profile = value; break;
     case 'j': a->json = true; break;
+    case 'a': a->all = true; break;
     case 's': a->small = true; break;
     case 'u': a->unfused = true; break;
     default: a->verbose = true; break;
@@ -82,6 +83,7 @@ int command_check(int argc, char **argv)
         { "device", 'd', "DEVICE", "auto, gpu, cpu, an index, platform:device, part of a name, pci:..., uuid:..." },
         { "json", 'j', NULL, "print one JSON object with every row" },
         { "verbose", 'v', NULL, "print every row, not only failures" },
+        { "all", 'a', NULL, "every type in every layout and variant: three times the programs" },
         { "small", 's', NULL, "small sizes and three types only, for simulators" },
         { "unfused", 'u', NULL, "a*b+c instead of fma, as devices without fma compute" },
         { "profile", 'p', "FILE", "write a Chrome trace of every launch" },
@@ -105,6 +107,7 @@ int command_check(int argc, char **argv)
     clgrad_check_options how = CLGRAD_CHECK_OPTIONS_INIT;
     clgrad_check_summary summary;
     how.filter = first < argc ? argv[first] : NULL;
+    how.all = arguments.all;
     how.small = arguments.small;
     how.row = on_row;
     how.user = &out;

@@ -56,6 +56,24 @@ def ratio_table(result):
     return lines
 
 
+def roof_table(result):
+    """Shares of the roof that was measured beside clgrad's samples, and the ratios that work at the roof would have: no kernel can have higher ones."""
+    peers = list(dict.fromkeys(about["peer"] for about in result["peers"]))
+    lines = [["row", "at the roof", "clgrad", "best peer"] + ["%s over the roof" % peer for peer in peers]]
+    for row in result["rows"]:
+        if not row["at_roof"]:
+            continue
+        roof, mine = figure(row["at_roof"], result["statistic"]), own(result, row)
+        found = [best(result, row, peer) for peer in peers]
+        least = min((f[0] for f in found if f), default=None)
+        lines.append([row["id"], duration(roof), share(roof, mine), share(roof, least)] + [ratio(f and f[0], roof) for f in found])
+    return lines
+
+
+def share(roof, time):
+    return "%.0f %%" % (100 * roof / time) if time else "-"
+
+
 def mode_table(result):
     lines = [["row", "who", "mode", "median", "rounds +-", "least", "ratio", "error"]]
     for row in result["rows"]:
@@ -96,4 +114,6 @@ def document(result, form):
     explanation = ("Times are " + taken + " in which clgrad and the peers took turns. A ratio is the peer's time over clgrad's: above 1, "
                    "clgrad is faster. Each peer in the fastest of its modes and versions.") % result["rounds"]
     return "\n\n".join([result["machine"], form(peer_table(result)), *result["notes"], explanation, form(ratio_table(result)),
+                        "Shares of each row's roof (the rate of `clgrad bench`'s own roof for its access pattern, measured in the same turns), and how much longer than work at "
+                        "that roof each peer takes, which bounds any ratio above:", form(roof_table(result)),
                         "Every mode, half the range of its rounds, and its error against f64:", form(mode_table(result))]) + "\n"

@@ -28,13 +28,15 @@ typedef struct clgrad_check_row {
 typedef struct clgrad_check_options {
     size_t struct_size;
     const char *filter; /* glob over names, NULL: all */
+    bool all;           /* every type in every layout and variant, three times the programs; so too with a filter. Otherwise layouts that
+                           need programs of their own are run in f32 and, in turns, in one other type of each operation */
     bool small;         /* at most 100 rows, in f32, bf16 and i32, without derivatives: every template, for slow devices such as simulators */
     bool negative;      /* negative control: one bit of every result is flipped before comparing, so every row must fail */
     void (*row)(void *user, const clgrad_check_row *row); /* called for each problem in order; may be NULL */
     void *user;
 } clgrad_check_options;
 
-#define CLGRAD_CHECK_OPTIONS_INIT { sizeof(clgrad_check_options), NULL, false, false, NULL, NULL }
+#define CLGRAD_CHECK_OPTIONS_INIT { sizeof(clgrad_check_options), NULL, false, false, false, NULL, NULL }
 
 typedef struct clgrad_check_summary {
     size_t passed, failed, skipped;
@@ -43,7 +45,7 @@ typedef struct clgrad_check_summary {
 } clgrad_check_summary;
 
 /**
- * Run the matrix on a device: every operation in every type and layout against the reference, every variant of every template,
+ * Run the matrix on a device: every operation in every type, every size and layout against the reference, every variant of every template,
  * derivatives of every operation (adjoint identity on the device, central differences), and the determinism digest.
  *
  * CLGRAD_E_CHECK   at least one row failed; summary is filled.

@@ -46,39 +46,6 @@ static clgrad_status run_problem(check_run *run, const clgrad_problem *problem)
     return CLGRAD_OK;
 }
 
-/* Every distinct program costs a compilation, so: each element-wise op alone in f32, contiguous, at every size; all of them
- * together, as groups, in every type and layout; the other families in every real type and layout. Variants run in f32, and in
- * bf16 for what decodes its operands, where they make another program. */
-static bool layout_wanted(const check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
-{
-    const bool group = subject >= CLGRAD_OP_COUNT, map = clgrad_sample_family(subject) == CLGRAD_MAP;
-    const bool other_program = layout->kind == CLGRAD_LAYOUT_STRIDED || layout->kind == CLGRAD_LAYOUT_BROADCAST;
-    if (run->options->small && (layout->n > 100 || layout->n == 63 || layout->n == 64)) return false;
-    if (!other_program) return true;
-    return group || (!map && clgrad_dtype_is_real(dtype)) || subject == CLGRAD_OP_SELECT;
-}
-
-static bool variants_wanted(int subject, clgrad_dtype dtype, const clgrad_layout *layout)
-{
-    const bool map = clgrad_sample_family(subject) == CLGRAD_MAP;
-    if (dtype != CLGRAD_F32 && (map || dtype != CLGRAD_BF16)) return false;
-    if (map && subject < CLGRAD_OP_COUNT) return false;
-    return layout->n == 4097 || layout->n == 65 || layout->kind == CLGRAD_LAYOUT_STRIDED;
-}
-
-static clgrad_status run_layout(check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
-{
-    clgrad_problem problem = { subject, dtype, layout, "" };
-    if (!layout_wanted(run, subject, dtype, layout)) return CLGRAD_OK;
-    CLGRAD_TRY(run_problem(run, &problem));
-    for (size_t i = 0; variants_wanted(subject, dtype, layout) && i < clgrad_variant_count; i++) {
-        if (!clgrad_variants[i].applies(clgrad_sample_family(subject))) continue;
-        problem.variant = clgrad_variants[i].name;
-        CLGRAD_TRY(run_problem(run, &problem));
-    }
-    return CLGRAD_OK;
-}
-
 /* Small: what makes other templates and codecs, not every type. */
 static bool alone_wanted(const check_run *run, int subject, clgrad_dtype dtype)
 {
@@ -86,6 +53,55 @@ static bool alone_wanted(const check_run *run, int subject, clgrad_dtype dtype)
     const bool in_a_group = subject < CLGRAD_OP_COUNT && clgrad_sample_family(subject) == CLGRAD_MAP &&
                             subject != CLGRAD_OP_SELECT && subject != CLGRAD_OP_CAST;
     return clgrad_sample_applies(subject, dtype) && (!in_a_group || dtype == CLGRAD_F32);
+}
+
+static bool is_whole(const check_run *run) { return run->options->all || run->options->filter; }
+
+/* Is this the type, other than f32, whose turn it is? */
+static bool has_turn(const check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    int others = 0, place = 0;
+    for (int d = 0; d < CLGRAD_DTYPE_COUNT; d++) {
+        if (d == CLGRAD_F32 || !alone_wanted(run, subject, (clgrad_dtype)d)) continue;
+        if (d == (int)dtype) place = others;
+        others++;
+    }
+    return others > 0 && place == (subject + (int)(layout - clgrad_layouts)) % others;
+}
+
+/* Every distinct program costs a compilation, so: each element-wise op alone in f32, contiguous, at every size; all of them
+ * together, as groups, in every type and layout; the other families in every real type and layout. Variants run in f32, and in
+ * bf16 for what decodes its operands, where they make another program. What makes a program of its own is run in all types only
+ * where the whole matrix is asked for. */
+static bool layout_wanted(const check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    const bool group = subject >= CLGRAD_OP_COUNT, map = clgrad_sample_family(subject) == CLGRAD_MAP;
+    const bool strange = layout->kind == CLGRAD_LAYOUT_STRIDED || layout->kind == CLGRAD_LAYOUT_BROADCAST;
+    if (run->options->small && (layout->n > 100 || layout->n == 63 || layout->n == 64)) return false;
+    if (strange && !group && (map || !clgrad_dtype_is_real(dtype)) && subject != CLGRAD_OP_SELECT) return false;
+    return is_whole(run) || dtype == CLGRAD_F32 || (!strange && layout->n != 1) || has_turn(run, subject, dtype, layout);
+}
+
+static bool variants_wanted(const check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    const bool map = clgrad_sample_family(subject) == CLGRAD_MAP;
+    if (dtype != CLGRAD_F32 && (map || dtype != CLGRAD_BF16)) return false;
+    if (map && subject < CLGRAD_OP_COUNT) return false;
+    if (layout->n == 65) return true;
+    return (is_whole(run) || dtype == CLGRAD_F32) && (layout->n == 4097 || layout->kind == CLGRAD_LAYOUT_STRIDED);
+}
+
+static clgrad_status run_layout(check_run *run, int subject, clgrad_dtype dtype, const clgrad_layout *layout)
+{
+    clgrad_problem problem = { subject, dtype, layout, "" };
+    if (!layout_wanted(run, subject, dtype, layout)) return CLGRAD_OK;
+    CLGRAD_TRY(run_problem(run, &problem));
+    for (size_t i = 0; variants_wanted(run, subject, dtype, layout) && i < clgrad_variant_count; i++) {
+        if (!clgrad_variants[i].applies(clgrad_sample_family(subject))) continue;
+        problem.variant = clgrad_variants[i].name;
+        CLGRAD_TRY(run_problem(run, &problem));
+    }
+    return CLGRAD_OK;
 }
 
 static clgrad_status run_matrix(check_run *run)

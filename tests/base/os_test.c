@@ -121,7 +121,9 @@ START_TEST(large_pages_are_advice)
     for (size_t start = 0; start < 3; start++) clgrad_os_prefer_large_pages(data + start, BYTES - start);
     clgrad_os_prefer_large_pages(data + 1, 0);
     clgrad_os_prefer_large_pages(data + 1, 100);
-    for (size_t i = 0; i < BYTES; i++) ck_assert_uint_eq(data[i], i % 251);
+    size_t changed = 0; /* an assertion a byte takes seconds */
+    for (size_t i = 0; i < BYTES; i++) changed += data[i] != i % 251;
+    ck_assert_uint_eq(changed, 0);
     free(data);
 }
 END_TEST

@@ -23,6 +23,7 @@ static clgrad_check_summary check(const char *filter, bool negative)
     clgrad_check_options options = CLGRAD_CHECK_OPTIONS_INIT;
     size_t shown = negative ? 20 : 0;
     options.filter = filter;
+    options.all = test_is_long();
     options.negative = negative;
     options.row = print_failure;
     options.user = &shown;
