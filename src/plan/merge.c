@@ -26,6 +26,7 @@ typedef struct member {
     bool cut;         /* must be */
     bool done;        /* has its kernel */
     size_t phase;     /* when all launches are one kernel: behind all that it has to do with */
+    bool serial;      /* one group does its phase, and those like it before and behind */
 } member;
 
 typedef struct merger {
@@ -36,7 +37,7 @@ typedef struct merger {
     size_t *order;   /* launches as they will follow each other */
     size_t num_ordered, first; /* the first that has no kernel yet */
     int64_t units;
-    double serial_us, parallel_us, launch_us, phase_us;
+    double serial_us, parallel_us, launch_us, phase_us, splits_us;
 } merger;
 
 /* --- one launch --- */
@@ -252,11 +253,40 @@ static bool take_all(const merger *m, gathered *k)
     return num_arguments(m) <= MOST_ARGUMENTS;
 }
 
-static void find_phases(merger *m)
+/* What a phase takes when groups share it; *one_us: one group alone. */
+static double phase_us(const merger *m, size_t phase, double *one_us)
 {
-    for (size_t i = 0; i < m->plan->num_launches; i++)
+    double longest = 0;
+    *one_us = 0;
+    for (size_t i = 0; i < m->plan->num_launches; i++) {
+        if (m->members[i].phase != phase) continue;
+        *one_us += m->members[i].us;
+        if (m->members[i].us < m->splits_us) longest = fmax(longest, m->members[i].us);
+    }
+    return fmax(longest, *one_us / (double)m->units);
+}
+
+/* Returns their number. What one group does nearly as soon as several is left to one, and phases of that kind that follow each other are one. */
+static size_t find_phases(merger *m)
+{
+    const size_t count = m->plan->num_launches;
+    size_t last = 0, joined = 0;
+    for (size_t i = 0; i < count; i++) {
         for (size_t k = m->members[i].phase = 0; k < i; k++)
             if (m->members[k].phase >= m->members[i].phase && relate(m, k, i) != INDEPENDENT) m->members[i].phase = m->members[k].phase + 1;
+        if (m->members[i].phase > last) last = m->members[i].phase;
+    }
+    bool before = false;
+    for (size_t phase = 0; phase <= last; phase++) {
+        double one_us;
+        const double shared_us = phase_us(m, phase, &one_us);
+        const bool serial = one_us - shared_us < m->phase_us;
+        joined += serial && before;
+        before = serial;
+        for (size_t i = 0; i < count; i++)
+            if (m->members[i].phase == phase) m->members[i].serial = serial;
+    }
+    return last + 1 - joined;
 }
 
 /* Turns of about a nanosecond: as long as the longest launch takes one unit, a power of two so that few texts differ by it. For tests: none. */
@@ -291,27 +321,24 @@ static clgrad_status close_in_phases(merger *m, gathered *k)
     plan->kernels[0].patience = patience(m);
     plan->kernels[0].groups = 0;
     for (size_t i = 0, end; i < count; i = end) {
-        for (end = i; end < count && m->members[k->launch[end]].phase == m->members[k->launch[i]].phase;) end++;
+        const bool serial = m->members[k->launch[i]].serial;
+        for (end = i + 1; !serial && end < count && m->members[k->launch[end]].phase == m->members[k->launch[i]].phase;) end++;
         for (size_t at = i; at < end; at++) {
             clgrad_launch *l = &plan->launches[k->launch[at]];
             l->first_beside = i, l->end_beside = end;
             l->share_rows = l->shares = 0;
+            l->follows = serial && i > 0 && m->members[k->launch[i - 1]].serial;
         }
     }
     return CLGRAD_OK;
 }
 
 /* What other compute units save of one's time, and what waiting for each other costs, about. */
-static bool phases_pay(const merger *m)
+static bool phases_pay(const merger *m, size_t phases)
 {
-    const double splits_us = 8; /* smaller launches have one share */
     double saved = 0;
-    size_t phases = 0;
-    for (size_t i = 0; i < m->plan->num_launches; i++) {
-        const member *of = &m->members[i];
-        if (of->us >= splits_us) saved += of->us * (1 - 1 / (double)m->units);
-        if (of->phase >= phases) phases = of->phase + 1;
-    }
+    for (size_t i = 0; i < m->plan->num_launches; i++)
+        if (m->members[i].us >= m->splits_us) saved += m->members[i].us * (1 - 1 / (double)m->units);
     return saved > m->phase_us * (double)phases;
 }
 
@@ -325,8 +352,8 @@ static clgrad_status gather_kernels(merger *m)
     while (m->first < plan->num_launches) CLGRAD_TRY(gather_kernel(m));
     const bool wanted = how == CLGRAD_MERGE_AUTO ? plan->options.advance != NULL : how >= CLGRAD_MERGE_ONE_GROUP;
     if (!wanted || !take_all(m, &all)) return CLGRAD_OK;
-    find_phases(m);
-    const bool in_phases = how == CLGRAD_MERGE_PHASES || (how != CLGRAD_MERGE_ONE_GROUP && phases_pay(m));
+    const size_t phases = find_phases(m);
+    const bool in_phases = how == CLGRAD_MERGE_PHASES || (how != CLGRAD_MERGE_ONE_GROUP && phases_pay(m, phases));
     const double launches_us = m->launch_us * (double)plan->num_kernels;
     if (how == CLGRAD_MERGE_AUTO && in_phases && launches_us < 0.02 * all.us / (double)m->units) return CLGRAD_OK;
     plan->num_kernels = m->num_ordered = 0;
@@ -370,9 +397,9 @@ static clgrad_status merge(merger *m)
 clgrad_status clgrad_plan_merge(clgrad_plan *plan)
 {
     /* Waking a second thread takes 5 to 40 us: work that one group does as soon, and work that is worth several groups where the parts
-     * allow it. */
+     * allow it. A launch of less than splits_us has one share. */
     merger m = { .plan = plan, .accesses = { .ctx = plan->ctx }, .units = clgrad_device_get_info(plan->dev)->compute_units,
-                 .serial_us = 40, .parallel_us = 15, .launch_us = 20, .phase_us = 1.5 };
+                 .serial_us = 40, .parallel_us = 15, .launch_us = 20, .phase_us = 1.5, .splits_us = 8 };
     if (plan->options.merge == CLGRAD_MERGE_GROUPS) m.units = 2, m.serial_us = m.parallel_us = 0;
     m.members = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.members);
     m.order = clgrad_alloc(plan->ctx, plan->num_launches + 1, sizeof *m.order);

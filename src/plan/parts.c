@@ -95,15 +95,28 @@ static void print_turns(const clgrad_plan *plan, const clgrad_plan_kernel *k, cl
     if (k->repeats) clgrad_text_append(out, "    }\n");
 }
 
-/* Task by task, as cl/phases.cl says: first[i] are the tasks before part i, begin[i] those before its phase. */
+/* Launches that one group does as one task: the first and those that follow it. */
+static size_t task_end(const clgrad_plan *plan, const clgrad_plan_kernel *k, size_t first)
+{
+    size_t end = first + 1;
+    while (end < k->first + k->count && plan->launches[end].follows) end++;
+    return end;
+}
+
+/* Task by task, as cl/phases.cl says. A part is a launch, of which each share is a task, or launches that are one task; first[i] are the
+ * tasks before part i, begin[i] those before its phase. */
 static void print_phases(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
 {
-    size_t word = 0;
-    clgrad_text_append(out, "    int first[%zu], begin[%zu], part = 0, base = 0;\n    long run = 0;\n    first[0] = 0;\n", k->count + 1, k->count);
-    for (size_t i = 0; i < k->count; i++) {
-        clgrad_text_append(out, "    begin[%zu] = first[%zu], first[%zu] = first[%zu] + (int)k[%zu];\n", i, plan->launches[k->first + i].first_beside - k->first,
-                           i + 1, i, word);
-        word += num_words(&plan->launches[k->first + i]);
+    size_t word = 0, parts = 0, beside = 0; /* the part that the phase begins with */
+    for (size_t i = k->first; i < k->first + k->count; i = task_end(plan, k, i)) parts++;
+    clgrad_text_append(out, "    int first[%zu], begin[%zu], part = 0, base = 0;\n    long run = 0;\n    first[0] = 0;\n", parts + 1, parts);
+    for (size_t i = k->first, part = 0; part < parts; part++) {
+        const size_t end = task_end(plan, k, i);
+        if (plan->launches[i].first_beside == i) beside = part;
+        clgrad_text_append(out, "    begin[%zu] = first[%zu], first[%zu] = first[%zu] + ", part, beside, part + 1, part);
+        if (end > i + 1) clgrad_text_append(out, "1;\n");
+        else clgrad_text_append(out, "(int)k[%zu];\n", word);
+        for (; i < end; i++) word += num_words(&plan->launches[i]);
     }
     clgrad_text_append(out,
                        "#define FIND(task) \\\n"
@@ -122,13 +135,18 @@ static void print_phases(const clgrad_plan *plan, const clgrad_plan_kernel *k, c
                        "        phases_wait(tickets, base + begin[part]);\n"
                        "        const long t = task - base - first[part];\n"
                        "        switch (part) {\n",
-                       k->count, k->count, k->count, GROUPS_PER_UNIT);
+                       parts, parts, parts, GROUPS_PER_UNIT);
     word = 0;
-    for (size_t i = 0; i < k->count; i++) {
-        clgrad_text_append(out, "        case %zu: ", i);
-        print_call(plan, k, &plan->launches[k->first + i], word, out);
+    for (size_t i = k->first, part = 0; part < parts; part++) {
+        const size_t end = task_end(plan, k, i);
+        const bool several = end > i + 1;
+        clgrad_text_append(out, "        case %zu:\n", part);
+        for (; i < end; i++) {
+            if (several) clgrad_text_append(out, "            for (long t = 0; t < k[%zu]; t++) ", word);
+            print_call(plan, k, &plan->launches[i], word, out);
+            word += num_words(&plan->launches[i]);
+        }
         clgrad_text_append(out, "            break;\n");
-        word += num_words(&plan->launches[k->first + i]);
     }
     clgrad_text_append(out, "        }\n        phases_done(tickets);\n    }\n    phases_leave(tickets, get_num_groups(0));\n");
 }
