@@ -135,4 +135,5 @@ size_t CLGRAD_VALUE get_num_groups(uint);
 void __attribute__((overloadable, convergent)) barrier(uint);
 int CLGRAD_ACTS atomic_add(volatile global int *, int);
 int CLGRAD_ACTS atomic_xchg(volatile global int *, int);
+int CLGRAD_ACTS atomic_cmpxchg(volatile global int *, int, int);
 #endif

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20 };
+enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20 };
 
 typedef struct emitter {
     clgrad_plan *plan;
@@ -134,7 +134,7 @@ static void spread(emitter *e, int64_t total, int64_t work)
     int64_t items = total;
     if (!e->gpu) {
         const double elements = (double)total * (double)(work > 0 ? work : 1);
-        const int64_t most = (int64_t)info->compute_units * ITEMS_PER_UNIT, wanted = (int64_t)(elements / WORK_PER_ITEM);
+        const int64_t most = (int64_t)info->compute_units * ITEMS_PER_UNIT, wanted = (int64_t)(elements / (l->awake ? WORK_AWAKE : WORK_PER_ITEM));
         items = wanted < 1 ? 1 : wanted < most ? wanted : most;
         if (items > total) items = total;
     }

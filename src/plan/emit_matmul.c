@@ -122,6 +122,7 @@ clgrad_status clgrad_launch_write_matmul(clgrad_plan *plan, clgrad_launch *l)
     if (!*l->function && clgrad_launch_by_clblast(plan, l)) return emit_clblast(plan, l);
     l->desc.function = *l->function ? l->function : NULL;
     l->desc.share_rows = l->share_rows;
+    l->desc.awake = l->awake;
     l->desc.shares = l->shares;
     CLGRAD_TRY(describe(plan, l));
     CLGRAD_TRY(clgrad_matmul_choose(plan->dev, &l->desc, &plan->options, &l->matmul));

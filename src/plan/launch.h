@@ -94,6 +94,7 @@ typedef struct clgrad_launch {
     char function[16];          /* its name as a part of a kernel; "": a kernel of its own */
     int64_t share_rows, shares; /* rows of each share, and shares: those of the other parts; 0: cut as this launch likes */
     size_t first_beside, end_beside; /* launches that may run at the same time, this one among them */
+    bool awake;                 /* in phases: threads to share it with wait for it, so that small shares pay */
     bool follows;               /* in phases: the group that did the launch before goes on with this one */
 
     char *preamble;

@@ -31,6 +31,7 @@ typedef struct clgrad_matmul_desc {
     size_t num_epilogue_args;
     const char *epilogue_v, *epilogue_s;
     const char *function;        /* name of the function as part of a kernel; NULL: a kernel of its own */
+    bool awake;                  /* as part: threads to share it with are awake */
     int64_t share_rows, shares;  /* as part: rows of each share and number of shares; 0: as it likes */
     const char *touches;         /* MM_TOUCH(address); for what epilogue_v reads at z, i, j, to be asked for early; NULL: nothing */
     uint32_t width;              /* lanes of epilogue_v: what clgrad_matmul_width says; with others epilogue_s serves alone */

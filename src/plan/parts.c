@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4, /* shares, first group; for a product also shares along columns and rows */
-       TICKET_INTS = 48 /* as cl/phases.cl has them */ };
+       TICKET_LINES = 3, LINE_INTS = 16, /* as cl/phases.cl has them, beside a line for each queue */ MOST_QUEUES = 64 };
 
 static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL; }
 
@@ -103,39 +103,40 @@ static size_t task_end(const clgrad_plan *plan, const clgrad_plan_kernel *k, siz
     return end;
 }
 
-/* Task by task, as cl/phases.cl says. A part is a launch, of which each share is a task, or launches that are one task; first[i] are the
- * tasks before part i, begin[i] those before its phase. */
+/* Queues of tasks: one for each thread. */
+static size_t num_queues(const clgrad_plan *plan)
+{
+    const uint32_t units = clgrad_device_get_info(plan->dev)->compute_units;
+    return units < MOST_QUEUES ? units : MOST_QUEUES;
+}
+
+static size_t num_parts(const clgrad_plan *plan, const clgrad_plan_kernel *k)
+{
+    size_t parts = 0;
+    for (size_t i = k->first; i < k->first + k->count; i = task_end(plan, k, i)) parts++;
+    return parts;
+}
+
+/* Task by task, as cl/phases.cl says. A part is a launch, of which each share is a task, or launches that are one task. */
 static void print_phases(const clgrad_plan *plan, const clgrad_plan_kernel *k, clgrad_text *out)
 {
-    size_t word = 0, parts = 0, beside = 0; /* the part that the phase begins with */
-    for (size_t i = k->first; i < k->first + k->count; i = task_end(plan, k, i)) parts++;
-    clgrad_text_append(out, "    int first[%zu], begin[%zu], part = 0, base = 0;\n    long run = 0;\n    first[0] = 0;\n", parts + 1, parts);
-    for (size_t i = k->first, part = 0; part < parts; part++) {
+    const size_t parts = num_parts(plan, k);
+    size_t word = 0;
+    clgrad_text_append(out, "    phases_plan plan;\n    plan.all = 0;\n");
+    for (size_t i = k->first, part = 0, beside = 0; part < parts; part++) {
         const size_t end = task_end(plan, k, i);
-        if (plan->launches[i].first_beside == i) beside = part;
-        clgrad_text_append(out, "    begin[%zu] = first[%zu], first[%zu] = first[%zu] + ", part, beside, part + 1, part);
-        if (end > i + 1) clgrad_text_append(out, "1;\n");
-        else clgrad_text_append(out, "(int)k[%zu];\n", word);
+        if (plan->launches[i].first_beside == i) beside = part; /* the part that the phase begins with */
+        if (end > i + 1) clgrad_text_append(out, "    plan.count[%zu] = 1;\n", part);
+        else clgrad_text_append(out, "    plan.count[%zu] = (int)k[%zu];\n", part, word);
+        if (beside == part) clgrad_text_append(out, "    plan.before[%zu] = plan.all;\n", part);
+        else clgrad_text_append(out, "    plan.before[%zu] = plan.before[%zu];\n", part, beside);
+        clgrad_text_append(out, "    plan.all += plan.count[%zu];\n", part);
         for (; i < end; i++) word += num_words(&plan->launches[i]);
     }
-    clgrad_text_append(out,
-                       "#define FIND(task) \\\n"
-                       "    while (task >= base + first[%zu]) base += first[%zu], run++, part = 0; \\\n"
-                       "    while (task >= base + first[part + 1]) part++;\n"
-                       "    const int all = first[%zu] * (int)runs;\n"
-                       "    bool here = phases_join(tickets, get_num_groups(0) / %d);\n"
-                       "    while (here) {\n"
-                       "        int task = phases_next(tickets);\n"
-                       "        if (task >= all) break;\n"
-                       "        FIND(task)\n"
-                       "        if (!phases_wait_a_while(tickets, base + begin[part])) break;\n"
-                       "        task = phases_take(tickets);\n"
-                       "        if (task >= all) break;\n"
-                       "        FIND(task)\n"
-                       "        phases_wait(tickets, base + begin[part]);\n"
-                       "        const long t = task - base - first[part];\n"
-                       "        switch (part) {\n",
-                       parts, parts, parts, GROUPS_PER_UNIT);
+    clgrad_text_append(out, "    phases_group me;\n"
+                            "    for (bool here = phases_enter(tickets, &me, get_num_groups(0)); here && phases_get(tickets, &plan, &me, (int)runs);) {\n"
+                            "        const long run = me.run, t = me.share;\n"
+                            "        switch (me.part) {\n");
     word = 0;
     for (size_t i = k->first, part = 0; part < parts; part++) {
         const size_t end = task_end(plan, k, i);
@@ -179,9 +180,10 @@ static clgrad_status build(clgrad_plan *plan, clgrad_plan_kernel *k, clgrad_kern
         parts[i] = (clgrad_kernel_part){ .preamble = l->program.preamble, .file = l->program.file, .walk = l->program.walk };
         clgrad_ir_add_helpers(&helpers, &l->ir, l->width);
     }
-    char patience[48];
-    snprintf(patience, sizeof patience, "#define PHASES_PATIENCE %" PRId64, k->patience);
-    if (k->phased) parts[k->count] = (clgrad_kernel_part){ .file = "phases.cl", .preamble = patience };
+    char numbers[160];
+    snprintf(numbers, sizeof numbers, "#define PHASES_PATIENCE %" PRId64 "\n#define PHASES_QUEUES %zu\n#define PHASES_PARTS %zu\n#define PHASES_GROUPS %d",
+             k->patience, num_queues(plan), num_parts(plan, k), GROUPS_PER_UNIT);
+    if (k->phased) parts[k->count] = (clgrad_kernel_part){ .file = "phases.cl", .preamble = numbers };
     if (strstr(clgrad_device_get_info(plan->dev)->quirks, "simulator")) /* Oclgrind does not know what it becomes in inlined functions */
         clgrad_text_append(&preamble, "#define restrict\n");
     clgrad_ir_print_helpers(&helpers, &preamble);
@@ -210,7 +212,7 @@ static void count_groups(const clgrad_plan *plan, clgrad_plan_kernel *k)
 
 static clgrad_status create_tickets(clgrad_plan *plan, clgrad_plan_kernel *k)
 {
-    const int32_t none[TICKET_INTS] = { 0 };
+    const int32_t none[(TICKET_LINES + MOST_QUEUES) * LINE_INTS] = { 0 };
     CLGRAD_TRY(clgrad_buffer_create(plan->dev, sizeof none, &k->tickets));
     CLGRAD_TRY(clgrad_buffer_write(k->tickets, 0, none, sizeof none));
     return clgrad_kernel_set_buffer(k->kernel, 2 + (uint32_t)k->num_values, k->tickets);
