@@ -84,6 +84,7 @@ CLGRAD_EACH_REAL(CLGRAD_VECTORS)
 
 #define CLGRAD_EXTREMA(T, n) T##n CLGRAD_VALUE min(T##n, T##n); T##n CLGRAD_VALUE max(T##n, T##n);
 #define CLGRAD_SIGNED_MATH(T, n) u##T##n CLGRAD_VALUE abs(T##n); int CLGRAD_VALUE any(T##n); int CLGRAD_VALUE all(T##n);
+#define CLGRAD_PRODUCT(T, n) T##n CLGRAD_VALUE mul_hi(T##n, T##n);
 #define CLGRAD_JOIN(T, H, n) T##n CLGRAD_VALUE upsample(H##n, u##H##n); u##T##n CLGRAD_VALUE upsample(u##H##n, u##H##n);
 #define CLGRAD_UPSAMPLE(T, n) CLGRAD_JOIN(short, char, n) CLGRAD_JOIN(int, short, n) CLGRAD_JOIN(long, int, n)
 #define CLGRAD_REAL_MATH(T, n)                                                                                            \
@@ -123,6 +124,8 @@ CLGRAD_EACH_WIDTH(CLGRAD_SIGNED_MATH, char)
 CLGRAD_EACH_WIDTH(CLGRAD_SIGNED_MATH, short)
 CLGRAD_EACH_WIDTH(CLGRAD_SIGNED_MATH, int)
 CLGRAD_EACH_WIDTH(CLGRAD_SIGNED_MATH, long)
+CLGRAD_EACH_WIDTH(CLGRAD_PRODUCT, uint)
+CLGRAD_EACH_WIDTH(CLGRAD_PRODUCT, ulong)
 CLGRAD_EACH_WIDTH(CLGRAD_UPSAMPLE, long)
 CLGRAD_EACH_WIDTH(CLGRAD_HALVES, float)
 

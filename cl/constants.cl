@@ -51,6 +51,17 @@
     -0x1.8126e6p-2f, 0x1.06eba6p-3f)
 #define CLGRAD_F32_ERFC(T, t) CLGRAD_H5(T, t, (T)(-0x1.c05842p-13f), 0x1.a52e4cp-9f, -0x1.76f23ep-6f, 0x1.af1edcp-4f, \
     0x1.457da4p-1f, 0x1.0731a2p-3f)
+#define CLGRAD_F32_FAR 1e5f
+#define CLGRAD_F32_WORD uint
+#define CLGRAD_F32_WORD_BITS 32
+#define CLGRAD_F32_WORDS 8
+#define CLGRAD_F32_2_PI_WORDS 0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu
+#define CLGRAD_F32_HALF_PI 0x1.921fb6p+0f
+#define CLGRAD_F32_WHOLE 0x1p23f
+#define CLGRAD_F32_WHOLE_BITS 0x4b000000u
+#define CLGRAD_F32_ULP 0x1p-23f
+#define CLGRAD_F32_ULP_F 0x1p-30f
+#define CLGRAD_F32_ULP_BF 0x1p-62f
 /* x - q pi/2: the parts have few bits, so that q times each is exact for q < 2^16, and all but the last cancel exactly. */
 #define CLGRAD_F32_PI_2(T, q, x) MULADD(q, (T)(-0x1.84698ap-48f), MULADD(q, (T)(-0x1.ap-41f), MULADD(q, (T)(-0x1.08p-34f), \
     MULADD(q, (T)(-0x1.44p-24f), MULADD(q, (T)(-0x1.b4p-16f), MULADD(q, (T)(-0x1.ep-12f), MULADD(q, (T)(-0x1.92p+0f), x)))))))
@@ -83,6 +94,20 @@
 #define CLGRAD_F64_POW_MIN -1080.0
 #define CLGRAD_F64_POW_Y 0x1p70
 #define CLGRAD_F64_2_PI 0x1.45f306dc9c883p-1
+#define CLGRAD_F64_FAR 1e7
+#define CLGRAD_F64_WORD ulong
+#define CLGRAD_F64_WORD_BITS 64
+#define CLGRAD_F64_WORDS 21
+#define CLGRAD_F64_2_PI_WORDS 0ul, 0xa2f9836e4e441529ul, 0xfc2757d1f534ddc0ul, 0xdb6295993c439041ul, 0xfe5163abdebbc561ul, 0xb7246e3a424dd2e0ul, \
+    0x06492eea09d1921cul, 0xfe1deb1cb129a73eul, 0xe88235f52ebb4484ul, 0xe99c7026b45f7e41ul, 0x3991d639835339f4ul, \
+    0x9c845f8bbdf9283bul, 0x1ff897ffde05980ful, 0xef2f118b5a0a6d1ful, 0x6d367ecf27cb09b7ul, 0x4f463f669e5fea2dul, \
+    0x7527bac7ebe5f17bul, 0x3d0739f78a5292eaul, 0x6bfb5fb11f8d5d08ul, 0x56033046fc7b6babul, 0xf0cfbc209af4361dul
+#define CLGRAD_F64_HALF_PI 0x1.921fb54442d18p+0
+#define CLGRAD_F64_WHOLE 0x1p52
+#define CLGRAD_F64_WHOLE_BITS 0x4330000000000000ul
+#define CLGRAD_F64_ULP 0x1p-52
+#define CLGRAD_F64_ULP_F 0x1p-62
+#define CLGRAD_F64_ULP_BF 0x1p-126
 #define CLGRAD_F64_EXP(T, r) CLGRAD_H5(T, r, CLGRAD_H2(T, r, CLGRAD_H2(T, r, (T)(0x1.ae6cbc6fa50bbp-26), 0x1.28a1fd63d25b8p-22, \
     0x1.71de878a62306p-19), 0x1.a019a75314473p-16, 0x1.a01a017537ad2p-13), 0x1.6c16c17ee4865p-10, 0x1.1111111118f7ap-7, \
     0x1.5555555552297p-5, 0x1.5555555555539p-3, 0x1.0000000000005p-1)

@@ -8,16 +8,16 @@
  * names   unary   exp log log1p expm1 sin cos tanh erf sigmoid sqrt rsqrt reciprocal abs sign
  *         binary  div max min pow      F32 only: normal(u1, u2, odd)      INT (any signed integer type): abs sign max min
  * needs   MULADD(a, b, c): fma or a*b+c. Contraction off, no fast-math. Nothing else of the device but + - * /, sqrt, floor,
- *         comparisons, integers and as_type, so the bits are the same for every width and every device of a class.
+ *         comparisons, any, integers with mul_hi, and as_type, so the bits are the same for every width and every device of a class.
  * bits    Subnormals are handled where the device keeps them. NaN goes in and comes out; its bits are not specified.
  * ulp     src/graph/ops.def; measured by tests/ref/math_test.c, in both forms of MULADD.
- * source  Reductions after Cody & Waite 1980 and Sun's fdlibm; numbers and polynomials are in constants.cl, put before this. */
+ * source  Reductions after Cody & Waite 1980, Payne & Hanek 1983 and Sun's fdlibm; numbers and polynomials are in constants.cl, put before this. */
 
 /* P: F32 or F64. T, I: a real type and the signed integer type of the same lanes. u##I is its unsigned type. */
 #define CLGRAD_MATH_F32(T, I) CLGRAD_MATH(F32, T, I) CLGRAD_NORMAL(T, I)
 #define CLGRAD_MATH_F64(T, I) CLGRAD_MATH(F64, T, I)
 #define CLGRAD_MATH(P, T, I) CLGRAD_SIMPLE(P, T, I) CLGRAD_EXPONENTIAL(P, T, I) CLGRAD_LOGARITHM(P, T, I)                 \
-    CLGRAD_CIRCULAR(P, T, I) CLGRAD_SIGMOIDAL(P, T, I) CLGRAD_POWER(P, T, I)
+    CLGRAD_REDUCTION(P, T, I) CLGRAD_CIRCULAR(P, T, I) CLGRAD_SIGMOIDAL(P, T, I) CLGRAD_POWER(P, T, I)
 
 /* max and min give b where neither comparison holds, a NaN of either operand; sign(0) = 0, sign(NaN) = NaN. */
 #define CLGRAD_ORDER(T)                                                                                                   \
@@ -112,14 +112,48 @@ static T clgrad_log1p_##T(T x)                                                  
     return x == 0 ? x : z;                                                                                                \
 }
 
-/* |x| = q pi/2 + r. Accurate for |x| up to 1e5 (f32), 1e7 (f64); beyond, the result is some number in [-1, 1]. */
+/* Payne & Hanek 1983: q and r of any |x| = m 2^E, for a large E. Of the bits of 2 / pi three words decide: those before only add multiples of 4
+ * to q, those behind are too small. The words begin at the bit of weight 2^31 or 2^63, the first is 0. A fraction becomes a number in four pieces that
+ * are exact. */
+#define CLGRAD_REDUCTION(P, T, I)                                                                                         \
+static T clgrad_whole_##T(u##I n) { return as_##T(n | CLGRAD_##P##_WHOLE_BITS) - CLGRAD_##P##_WHOLE; }                    \
+static u##I clgrad_far_##T(T x, T *r)                                                                                     \
+{                                                                                                                         \
+    enum { B = CLGRAD_##P##_WORD_BITS, M = CLGRAD_##P##_BITS, F = B - 2 }; /* bits of a word, a fraction, a fraction's first word */ \
+    const CLGRAD_##P##_WORD words[] = { CLGRAD_##P##_2_PI_WORDS };                                                        \
+    const u##I z = as_u##I(x) ^ as_u##I(x), m = (as_u##I(x) & CLGRAD_##P##_MANTISSA) | (CLGRAD_##P##_MANTISSA + 1);       \
+    const u##I place = (as_u##I(x) >> M) - (CLGRAD_##P##_BIAS + M + 2 - B), first = place / B, s = (z + 1) << (place % B); \
+    u##I w[CLGRAD_##P##_WORDS];                                                                                           \
+    for (int i = 0; i < CLGRAD_##P##_WORDS; i++) w[i] = z + words[i];                                                     \
+    for (int step = 16; step > 0; step /= 2)                                                                              \
+        for (int i = 0; i + step < CLGRAD_##P##_WORDS; i++) w[i] = (first & step) != 0 ? w[i + step] : w[i];              \
+    for (int i = 0; i < 3; i++) w[i] = w[i] * s + mul_hi(w[i + 1], s); /* shifts that LLVM makes no funnel of, which Oclgrind lacks */ \
+    const u##I low = m * w[1], mid = low + mul_hi(m, w[2]), high = m * w[0] + mul_hi(m, w[1]) + (mid < low ? z + 1 : z);  \
+    const u##I one = (z + 1) << F, f = high & (one - 1), up = f >> (F - 1); /* from 1/2 on it is that of q + 1 less 1 */  \
+    const u##I fh = up == 1 ? one - f - (mid == 0 ? z : z + 1) : f, fl = up == 1 ? z - mid : mid;                         \
+    const T y1 = clgrad_whole_##T(fh >> (F - M)) * CLGRAD_##P##_ULP, y2 = clgrad_whole_##T(fh & (((z + 1) << (F - M)) - 1)) * CLGRAD_##P##_ULP_F; \
+    const T y3 = clgrad_whole_##T(fl >> (B - M)) * (CLGRAD_##P##_ULP * CLGRAD_##P##_ULP_F);                               \
+    const T y4 = clgrad_whole_##T(fl & (((z + 1) << (B - M)) - 1)) * CLGRAD_##P##_ULP_BF;                                 \
+    const T y = (y1 + (y2 + (y3 + y4))) * CLGRAD_##P##_HALF_PI, signed_y = up == 1 ? -y : y;                              \
+    *r = x < INFINITY ? signed_y : (T)(NAN);                                                                              \
+    return (high >> (B - 2)) + up;                                                                                        \
+}
+
+/* |x| = q pi/2 + r, by Cody & Waite where q has few enough bits. */
 #define CLGRAD_CIRCULAR(P, T, I)                                                                                          \
 static u##I clgrad_quadrant_##T(T x, T *r)                                                                                \
 {                                                                                                                         \
     const T m = MULADD(x, (T)(CLGRAD_##P##_2_PI), (T)(CLGRAD_##P##_MAGIC)), q = m - CLGRAD_##P##_MAGIC;                   \
     const T y = CLGRAD_##P##_PI_2(T, q, x), low = y < -0.8f ? (T)(-0.8f) : y;                                             \
+    u##I turns = as_u##I(m);                                                                                              \
     *r = low > 0.8f ? (T)(0.8f) : low;                                                                                    \
-    return as_u##I(m);                                                                                                    \
+    if (any(x > CLGRAD_##P##_FAR ? (I)(-1) : (I)(0))) {                                                                   \
+        T away;                                                                                                           \
+        const u##I whole = clgrad_far_##T(x, &away);                                                                      \
+        *r = x > CLGRAD_##P##_FAR ? away : *r;                                                                            \
+        turns = x > CLGRAD_##P##_FAR ? whole : turns;                                                                     \
+    }                                                                                                                     \
+    return turns;                                                                                                         \
 }                                                                                                                         \
 /* sin(q pi/2 + r), the sign bit of `sign` flipping the result. */                                                        \
 static T clgrad_wave_##T(u##I q, T r, u##I sign)                                                                          \

@@ -10,6 +10,7 @@ _Static_assert(sizeof(long) == 8, "cl/math.cl takes long as the integer of doubl
 /* OpenCL's as_type; the names are OpenCL's. */
 typedef unsigned int twin_uint;
 typedef unsigned long twin_ulong;
+__extension__ typedef unsigned __int128 twin_wide;
 #define uint twin_uint
 #define ulong twin_ulong
 #define TWIN_AS(to, name, from) \
@@ -26,6 +27,8 @@ TWIN_AS(ulong, ulong_of_long, long)
 #define as_ulong(x) _Generic((x), double: ulong_of_double, default: ulong_of_long)(x)
 
 #define sqrt(x) _Generic((x), float: sqrtf, default: sqrt)(x)
+#define any(x) ((x) < 0)
+#define mul_hi(a, b) _Generic((a), twin_uint: (twin_uint)((twin_wide)(a) * (b) >> 32), default: (twin_ulong)((twin_wide)(a) * (b) >> 64))
 #define floor(x) _Generic((x), float: floorf, default: floor)(x)
 
 #include "../../cl/constants.cl"

@@ -29,8 +29,8 @@ static const function functions[] = {
     { "sqrt", CLGRAD_OP_SQRT, sqrtl, 0, 1e300 },
     { "rsqrt", CLGRAD_OP_RSQRT, exact_rsqrt, 0, 1e300 },
     { "reciprocal", CLGRAD_OP_RECIPROCAL, exact_reciprocal, -1e300, 1e300 },
-    { "sin", CLGRAD_OP_SIN, sinl, -1e5, 1e5 },
-    { "cos", CLGRAD_OP_COS, cosl, -1e5, 1e5 },
+    { "sin", CLGRAD_OP_SIN, sinl, -1.7e308, 1.7e308 },
+    { "cos", CLGRAD_OP_COS, cosl, -1.7e308, 1.7e308 },
     { "tanh", CLGRAD_OP_TANH, tanhl, -1e300, 1e300 },
     { "erf", CLGRAD_OP_ERF, erfl, -1e300, 1e300 },
     { "sigmoid", CLGRAD_OP_SIGMOID, exact_sigmoid, -1e300, 1e300 },
@@ -193,14 +193,25 @@ START_TEST(errors_are_seen)
 }
 END_TEST
 
-/* Beyond the range of accurate reduction: finite, within [-1, 1], the same in both forms' own way. */
-START_TEST(huge_angles_stay_sane)
+/* As close to multiples of pi / 2 as numbers come (Kahan's search), the ends, and neighbours. A reduction by too few digits is seen. */
+START_TEST(angles_near_a_multiple)
 {
-    for (double x = 1e5; x < 3e38; x *= 1.7) {
-        ck_assert_double_le(fabs(clgrad_ref_f32_fused.map(CLGRAD_OP_SIN, x, 0)), 1);
-        ck_assert_double_le(fabs(clgrad_ref_f32_unfused.map(CLGRAD_OP_COS, -x, 0)), 1);
-        ck_assert_double_le(fabs(clgrad_ref_f64_unfused.map(CLGRAD_OP_SIN, x * 1e200, 0)), 1);
-    }
+    static const double near[] = { 16367173 * 0x1p72, 0x1.f9cbe4p+42, 0x1.921fb6p+60, 0x1.45f306p+100, 0x1.fffffep+127, 1e5, 6381956970095103.0 * 0x1p797, 1e7, 0x1.fffffffffffffp+1023 };
+    for (size_t i = 0; i < CLGRAD_COUNT(near); i++)
+        for (int step = -3; step <= 3; step++) {
+            const float x = (float)near[i] * (1 + (float)step * 0x1p-23f);
+            const double wide = near[i] * (1 + step * 0x1p-52);
+            if (isfinite(x)) {
+                ck_assert_double_le(ulps(clgrad_ref_f32_fused.map(CLGRAD_OP_SIN, x, 0), sinl(x), true), bound_of(CLGRAD_OP_SIN));
+                ck_assert_double_le(ulps(clgrad_ref_f32_unfused.map(CLGRAD_OP_COS, -x, 0), cosl(x), true), bound_of(CLGRAD_OP_COS));
+            }
+            if (!isfinite(wide)) continue;
+            ck_assert_double_le(ulps(clgrad_ref_f64_fused.map(CLGRAD_OP_COS, wide, 0), cosl(wide), false), bound_of(CLGRAD_OP_COS));
+            ck_assert_double_le(ulps(clgrad_ref_f64_unfused.map(CLGRAD_OP_SIN, -wide, 0), sinl(-wide), false), bound_of(CLGRAD_OP_SIN));
+            if (wide > 1e20) ck_assert_double_gt(ulps(sin(fmod(wide, 6.2831853071795862)), sinl(wide), false), bound_of(CLGRAD_OP_SIN));
+        }
+    ck_assert(isnan(clgrad_ref_f32_fused.map(CLGRAD_OP_SIN, INFINITY, 0)) && isnan(clgrad_ref_f32_unfused.map(CLGRAD_OP_COS, -INFINITY, 0)));
+    ck_assert(isnan(clgrad_ref_f64_fused.map(CLGRAD_OP_SIN, -INFINITY, 0)) && isnan(clgrad_ref_f64_unfused.map(CLGRAD_OP_COS, INFINITY, 0)));
 }
 END_TEST
 
@@ -223,7 +234,7 @@ Suite *ref_math_suite(void)
     tcase_add_loop_test(tests, powers_keep_their_bound, 0, 4);
     tcase_add_test(tests, powers_of_special_values_are_those_of_c99);
     tcase_add_test(tests, errors_are_seen);
-    tcase_add_test(tests, huge_angles_stay_sane);
+    tcase_add_test(tests, angles_near_a_multiple);
     tcase_add_test(tests, signs_of_zero_are_kept);
     suite_add_tcase(suite, tests);
     return suite;
