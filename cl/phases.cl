@@ -4,8 +4,8 @@
  * Tasks (shares of launches) lie in queues, one for each thread; a queue has a like part of the shares of each launch, run by run, phase by
  * phase, so that a thread comes back to the rows that it had in the phases before, which are in its cache. A group takes the next task of its
  * own queue, or of another, once all tasks of the phases before it are done. Nobody waits for a group that has not begun, since a task is taken
- * only to be done at once, by whoever runs: one group alone does everything. Groups that find nothing left leave at once, so a launch may have
- * more of them than there are threads.
+ * only to be done at once, by whoever runs: one group alone does everything. Groups that find nothing left, or as many others at work as there are
+ * queues, leave at once, so a launch may have more of them than there are threads.
  *
  * needs   tickets: counters, each in a cache line of its own, 0 when a launch begins and again when it has ended
  *         PHASES_QUEUES, PHASES_PARTS: queues, and parts of a run; PHASES_GROUPS: groups for each thread
@@ -18,7 +18,8 @@
 #define PHASES_DONE(tickets) ((tickets) + 0 * PHASES_LINE)
 #define PHASES_JOINED(tickets) ((tickets) + 1 * PHASES_LINE)
 #define PHASES_LEFT(tickets) ((tickets) + 2 * PHASES_LINE)
-#define PHASES_TAKEN(tickets, queue) ((tickets) + (3 + (queue)) * PHASES_LINE)
+#define PHASES_ACTIVE(tickets) ((tickets) + 3 * PHASES_LINE)
+#define PHASES_TAKEN(tickets, queue) ((tickets) + (4 + (queue)) * PHASES_LINE)
 
 enum { PHASES_WAITING = -1, PHASES_OVER = -2 };
 
@@ -68,7 +69,8 @@ typedef struct phases_group {
 /* False: it is not needed. */
 static inline bool phases_enter(volatile global int *tickets, phases_group *me, int groups)
 {
-    if (*PHASES_LEFT(tickets) >= groups / PHASES_GROUPS) return false;
+    if (*PHASES_LEFT(tickets) >= groups / PHASES_GROUPS || *PHASES_ACTIVE(tickets) >= PHASES_QUEUES) return false;
+    atomic_add(PHASES_ACTIVE(tickets), 1);
     me->own = me->other = atomic_add(PHASES_JOINED(tickets), 1) % PHASES_QUEUES;
     for (int queue = 0; queue < PHASES_QUEUES; queue++)
         me->places[queue].task = me->places[queue].part = me->places[queue].run = me->places[queue].start = 0;
@@ -97,6 +99,7 @@ static inline bool phases_get(volatile global int *tickets, const phases_plan *p
         me->part = place.part, me->run = place.run, me->share = phases_first(plan->count[place.part], queue) + task - place.start;
         return true;
     }
+    atomic_add(PHASES_ACTIVE(tickets), -1);
     return false;
 }
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum { GROUPS_PER_UNIT = 8, HEAD = 2, PRODUCT_HEAD = 4, /* shares, first group; for a product also shares along columns and rows */
-       TICKET_LINES = 3, LINE_INTS = 16, /* as cl/phases.cl has them, beside a line for each queue */ MOST_QUEUES = 64 };
+       TICKET_LINES = 4, LINE_INTS = 16, /* as cl/phases.cl has them, beside a line for each queue */ MOST_QUEUES = 64 };
 
 static bool is_product(const clgrad_launch *l) { return l->kind == CLGRAD_LAUNCH_MATMUL; }
 
@@ -103,11 +103,14 @@ static size_t task_end(const clgrad_plan *plan, const clgrad_plan_kernel *k, siz
     return end;
 }
 
-/* Queues of tasks: one for each thread. */
-static size_t num_queues(const clgrad_plan *plan)
+/* Queues of tasks: one for each thread that may have one. */
+static size_t num_queues(const clgrad_plan *plan, const clgrad_plan_kernel *k)
 {
-    const uint32_t units = clgrad_device_get_info(plan->dev)->compute_units;
-    return units < MOST_QUEUES ? units : MOST_QUEUES;
+    int64_t queues = 1;
+    for (size_t i = k->first; i < k->first + k->count; i++)
+        if (num_shares(&plan->launches[i]) > queues) queues = num_shares(&plan->launches[i]);
+    const int64_t units = clgrad_device_get_info(plan->dev)->compute_units, most = units < MOST_QUEUES ? units : MOST_QUEUES;
+    return (size_t)(queues < most ? queues : most);
 }
 
 static size_t num_parts(const clgrad_plan *plan, const clgrad_plan_kernel *k)
@@ -182,7 +185,7 @@ static clgrad_status build(clgrad_plan *plan, clgrad_plan_kernel *k, clgrad_kern
     }
     char numbers[160];
     snprintf(numbers, sizeof numbers, "#define PHASES_PATIENCE %" PRId64 "\n#define PHASES_QUEUES %zu\n#define PHASES_PARTS %zu\n#define PHASES_GROUPS %d",
-             k->patience, num_queues(plan), num_parts(plan, k), GROUPS_PER_UNIT);
+             k->patience, num_queues(plan, k), num_parts(plan, k), GROUPS_PER_UNIT);
     if (k->phased) parts[k->count] = (clgrad_kernel_part){ .file = "phases.cl", .preamble = numbers };
     if (strstr(clgrad_device_get_info(plan->dev)->quirks, "simulator")) /* Oclgrind does not know what it becomes in inlined functions */
         clgrad_text_append(&preamble, "#define restrict\n");
