@@ -51,6 +51,7 @@
     -0x1.8126e6p-2f, 0x1.06eba6p-3f)
 #define CLGRAD_F32_ERFC(T, t) CLGRAD_H5(T, t, (T)(-0x1.c05842p-13f), 0x1.a52e4cp-9f, -0x1.76f23ep-6f, 0x1.af1edcp-4f, \
     0x1.457da4p-1f, 0x1.0731a2p-3f)
+/* Beyond FAR angles are reduced by words of 2 / pi. WHOLE makes a number of an integer of BITS bits. */
 #define CLGRAD_F32_FAR 1e5f
 #define CLGRAD_F32_WORD uint
 #define CLGRAD_F32_WORD_BITS 32

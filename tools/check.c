@@ -83,7 +83,7 @@ int command_check(int argc, char **argv)
         { "device", 'd', "DEVICE", "auto, gpu, cpu, an index, platform:device, part of a name, pci:..., uuid:..." },
         { "json", 'j', NULL, "print one JSON object with every row" },
         { "verbose", 'v', NULL, "print every row, not only failures" },
-        { "all", 'a', NULL, "every type in every layout and variant: three times the programs" },
+        { "all", 'a', NULL, "every type in every layout and variant: a third more programs" },
         { "small", 's', NULL, "small sizes and three types only, for simulators" },
         { "unfused", 'u', NULL, "a*b+c instead of fma, as devices without fma compute" },
         { "profile", 'p', "FILE", "write a Chrome trace of every launch" },

@@ -28,7 +28,7 @@ typedef struct clgrad_check_row {
 typedef struct clgrad_check_options {
     size_t struct_size;
     const char *filter; /* glob over names, NULL: all */
-    bool all;           /* every type in every layout and variant, three times the programs; so too with a filter. Otherwise layouts that
+    bool all;           /* every type in every layout and variant, a third more programs; so too with a filter. Otherwise layouts that
                            need programs of their own are run in f32 and, in turns, in one other type of each operation */
     bool small;         /* at most 100 rows, in f32, bf16 and i32, without derivatives: every template, for slow devices such as simulators */
     bool negative;      /* negative control: one bit of every result is flipped before comparing, so every row must fail */
