@@ -57,7 +57,7 @@ def ratio_table(result):
 
 
 def roof_table(result):
-    """Shares of the roof that was measured beside clgrad's samples, and the ratios that work at the roof would have: no kernel can have higher ones."""
+    """Shares of the roof that was measured beside clgrad's samples, and the ratios that work at the roof would have."""
     peers = list(dict.fromkeys(about["peer"] for about in result["peers"]))
     lines = [["row", "at the roof", "clgrad", "best peer"] + ["%s over the roof" % peer for peer in peers]]
     for row in result["rows"]:

@@ -45,7 +45,7 @@ typedef struct clgrad_check_summary {
 } clgrad_check_summary;
 
 /**
- * Run the matrix on a device: every operation in every type, every size and layout against the reference, every variant of every template,
+ * Run the matrix on a device: every operation in every type and layout (which of them together: `all`) against the reference, every variant of every template,
  * derivatives of every operation (adjoint identity on the device, central differences), and the determinism digest.
  *
  * CLGRAD_E_CHECK   at least one row failed; summary is filled.

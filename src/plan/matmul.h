@@ -42,6 +42,9 @@ typedef struct clgrad_matmul_desc {
  * into a function puts it there in place of the argument, where PoCL does not find it, and all threads share the memory. */
 #define CLGRAD_NOINLINE "__attribute__((noinline))"
 
+/* us of work that pay to be shared where threads are awake; waking one costs more. */
+#define CLGRAD_SHARED_US 3.0
+
 typedef struct clgrad_matmul_launch {
     const char *file, *walk;     /* as in clgrad_kernel_source; static */
     char *preamble;

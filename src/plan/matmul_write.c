@@ -60,13 +60,13 @@ static int64_t max_i64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* --- divide ------------------------------------------------------------------------------------------------------------ */
 
-/* One group below about 10 us of work: waking a second thread costs more; 3 us where they are awake. Else a few groups a compute unit, for balance. */
+/* One group below about 10 us of work: waking a second thread costs more; less where they are awake. Else a few groups a compute unit, for balance. */
 static int64_t count_groups(const clgrad_matmul_desc *d, uint32_t compute_units)
 {
     const double m = (double)d->m, n = (double)d->n, k = (double)max_i64(clgrad_matmul_steps(d), 1), batches = (double)clgrad_matmul_batches(d);
     const double flops = 2 * m * n * k * batches, bytes = 4 * (m * k + k * n + m * n) * batches;
     const double us = flops / 200e3 + bytes / 50e3;
-    return us < (d->awake ? 3.0 : 10.0) ? 1 : (int64_t)compute_units * 8;
+    return us < (d->awake ? CLGRAD_SHARED_US : 10.0) ? 1 : (int64_t)compute_units * 8;
 }
 
 /* Shares of the tiles along one axis: at most `parts` groups, each a whole number of tiles. */

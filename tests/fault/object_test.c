@@ -392,7 +392,7 @@ START_TEST(each_point_fails)
     fault_world world;
     objects want;
     /* Without the retry, refusing all that follows finds little that refusing one does not. */
-    const size_t stride = test_is_long() ? 1 : (kind == FAULT_ALLOCATIONS ? 7 : 1) * (test_is_short() ? 5 : 1);
+    const size_t stride = test_is_long() || kind == FAULT_CALL ? 1 : (kind == FAULT_ALLOCATIONS ? 7 : 1) * (test_is_short() ? 5 : 1);
     size_t k = 1;
     open_warm(&world, p, &want);
     while (play(&world, p, kind, k, &want)) k += stride;

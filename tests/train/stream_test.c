@@ -83,8 +83,7 @@ static const char *const variants[] = {
 
 START_TEST(streamed_is_resident)
 {
-    const bool costly = _i == 2 || _i == 4; /* the others have what these have */
-    if (!test_device() || test_leaves_out(_i, 3) || (costly && !test_is_long())) return;
+    if (!test_device() || test_leaves_out(_i, 3)) return;
     check_both(digits(variants[_i]), variants[_i]);
 }
 END_TEST
