@@ -4,7 +4,8 @@
  * use     This file only defines macros. A program instantiates the functions for each type it computes in, once:
  *             CLGRAD_MATH_F32(float16, int16)      CLGRAD_MATH_F64(double8, long8)      CLGRAD_MATH_INT(int4)
  *         and then calls them by name + type: clgrad_exp_float16(x). Every name beginning with clgrad_ in ops.def takes the
- *         suffix. Unused ones cost parsing alone (they are static). F64 needs fp64.
+ *         suffix. Unused ones cost parsing alone (they are static), 0.01 s a type: src/plan/helpers.c instantiates families,
+ *         CLGRAD_EXPONENTIAL(F32, float16, int16), and knows what each needs of others. F64 needs fp64.
  * names   unary   exp log log1p expm1 sin cos tanh erf sigmoid sqrt rsqrt reciprocal abs sign
  *         binary  div max min pow      F32 only: normal(u1, u2, odd)      INT (any signed integer type): abs sign max min
  * needs   MULADD(a, b, c): fma or a*b+c. Contraction off, no fast-math. Nothing else of the device but + - * /, sqrt, floor,
@@ -14,7 +15,7 @@
  * source  Reductions after Cody & Waite 1980, Payne & Hanek 1983 and Sun's fdlibm; numbers and polynomials are in constants.cl, put before this. */
 
 /* P: F32 or F64. T, I: a real type and the signed integer type of the same lanes. u##I is its unsigned type. */
-#define CLGRAD_MATH_F32(T, I) CLGRAD_MATH(F32, T, I) CLGRAD_NORMAL(T, I)
+#define CLGRAD_MATH_F32(T, I) CLGRAD_MATH(F32, T, I) CLGRAD_NORMAL(F32, T, I)
 #define CLGRAD_MATH_F64(T, I) CLGRAD_MATH(F64, T, I)
 #define CLGRAD_MATH(P, T, I) CLGRAD_SIMPLE(P, T, I) CLGRAD_EXPONENTIAL(P, T, I) CLGRAD_LOGARITHM(P, T, I)                 \
     CLGRAD_REDUCTION(P, T, I) CLGRAD_CIRCULAR(P, T, I) CLGRAD_SIGMOIDAL(P, T, I) CLGRAD_POWER(P, T, I)
@@ -243,7 +244,7 @@ static T clgrad_pow_##T(T x, T y)                                               
 
 /* Box & Muller 1958 from two uniforms that are multiples of 2^-24 in (0, 1): radius from u1, and of the angle 2 pi u2 the cosine, where
  * `odd` is 1 the sine. The angle is reduced exactly: 4 u2 = q + f, |f| <= 1/2. */
-#define CLGRAD_NORMAL(T, I)                                                                                               \
+#define CLGRAD_NORMAL(P, T, I)                                                                                            \
 static T clgrad_normal_##T(T u1, T u2, u##I odd)                                                                          \
 {                                                                                                                         \
     const T shifted = 4.0f * u2 + CLGRAD_F32_MAGIC, f = 4.0f * u2 - (shifted - CLGRAD_F32_MAGIC);                         \

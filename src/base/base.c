@@ -1,5 +1,7 @@
 #include "base/base.h"
 
+#include "base/os.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -153,6 +155,37 @@ void *clgrad_alloc(clgrad_context *ctx, size_t count, size_t bytes)
 void clgrad_free(clgrad_context *ctx, void *block)
 {
     if (block) ctx->allocator.release(ctx->allocator.user, block);
+}
+
+enum { LINE = 64 };
+
+clgrad_block *clgrad_block_create(clgrad_context *ctx, size_t count, size_t bytes)
+{
+    size_t all = SIZE_MAX; /* stays, and is refused, where it overflows */
+    clgrad_block *block = clgrad_alloc(ctx, 1, sizeof *block);
+    if (!block) return NULL;
+    clgrad_mul_size(count, bytes, &all);
+    *block = (clgrad_block){ .ctx = ctx, .refs = 1, .bytes = all, .memory = clgrad_resize(ctx, NULL, all / LINE + 2, LINE) };
+    if (!block->memory) return clgrad_free(ctx, block), NULL;
+    block->data = block->memory + (LINE - (uintptr_t)block->memory % LINE) % LINE;
+    clgrad_os_prefer_large_pages(block->data, block->bytes);
+    memset(block->data, 0, block->bytes);
+    return block;
+}
+
+clgrad_block *clgrad_block_retain(clgrad_block *block)
+{
+    if (block) block->refs++;
+    return block;
+}
+
+void clgrad_block_release(clgrad_block **address)
+{
+    clgrad_block *block = *address;
+    *address = NULL;
+    if (!block || --block->refs > 0) return;
+    clgrad_free(block->ctx, block->memory);
+    clgrad_free(block->ctx, block);
 }
 
 char *clgrad_strdup(clgrad_context *ctx, const char *text)

@@ -52,6 +52,19 @@ char *clgrad_strdup(clgrad_context *ctx, const char *text);
 /* printf into a fresh block. NULL after reporting. */
 char *clgrad_format(clgrad_context *ctx, const char *format, ...) CLGRAD_PRINTF(2, 3);
 
+/* Memory with several owners, such as a data set and the device that computes on it where it lies; zeroed, on large pages where the
+ * system gives them for asking. Owners share the context's thread. */
+typedef struct clgrad_block {
+    clgrad_context *ctx;
+    size_t refs, bytes;
+    void *data; /* at the start of a cache line */
+    char *memory;
+} clgrad_block;
+/* NULL after reporting E_MEMORY. Begins with one owner. */
+clgrad_block *clgrad_block_create(clgrad_context *ctx, size_t count, size_t bytes);
+clgrad_block *clgrad_block_retain(clgrad_block *block);
+void clgrad_block_release(clgrad_block **block);
+
 void clgrad_log_line(clgrad_context *ctx, clgrad_log_level level, const char *topic, const char *format, ...)
     CLGRAD_PRINTF(4, 5);
 

@@ -216,7 +216,7 @@ void clgrad_os_prefer_large_pages(void *data, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (page - (uintptr_t)data % page) % page;
-    if (bytes > before) madvise((char *)data + before, (bytes - before) / page * page, MADV_HUGEPAGE);
+    if (bytes >= CLGRAD_LARGE_PAGE) madvise((char *)data + before, (bytes - before) / page * page, MADV_HUGEPAGE);
 #else
     (void)data, (void)bytes;
 #endif

@@ -104,7 +104,9 @@ double clgrad_os_seconds(void);
 double clgrad_os_processor_seconds(void);
 /* Lets other threads run for a millisecond. */
 void clgrad_os_pause(void);
-/* Advice to the system, before the memory is first written: pages as large as it has. Says nothing where it has none. */
+/* Advice to the system, before the memory is first written: pages as large as it has, for CLGRAD_LARGE_PAGE and more. Says nothing where it has
+ * none. */
+enum { CLGRAD_LARGE_PAGE = 2 << 20 };
 void clgrad_os_prefer_large_pages(void *data, size_t bytes);
 
 /* A shared library by name, NULL when it cannot be opened; it is never closed again. */

@@ -81,6 +81,7 @@ struct clgrad_buffer {
     size_t bytes;       /* asked for */
     size_t class_bytes; /* held; 0 for a caller's buffer, which never enters the pool */
     bool unpooled;      /* held, but goes back to the driver */
+    clgrad_block *lent; /* the host's memory that this is; NULL: the driver's own */
 };
 
 /* Of an enqueued read, also the memory it writes into: an event that is given up before its read has ended is kept by the device. */
@@ -108,6 +109,8 @@ struct clgrad_kernel {
 clgrad_status clgrad_device_check(clgrad_device *dev);
 /* False in a forked child, where releasing must leave OpenCL alone. */
 bool clgrad_device_is_ours(const clgrad_device *dev);
+/* Waits until all that was enqueued has ended, so that the driver uses no memory of the host's; false after a second where a failed device has not. */
+bool clgrad_device_is_done(clgrad_device *dev);
 /* An enqueue or a wait failed: E_DEVICE, or E_DEVICE_LOST after marking the device. `what` names the operand or launch. */
 clgrad_status clgrad_device_enqueue_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
 clgrad_status clgrad_device_wait_failed(clgrad_device *dev, cl_int code, const char *call, const char *what);
@@ -149,6 +152,8 @@ clgrad_status clgrad_kernel_file_read(clgrad_context *ctx, const char *file, cha
 /* A program of the given whole text, shared within the device and owned by it; `shown` names it in messages. */
 clgrad_status clgrad_program_get(clgrad_device *dev, const char *text, const char *shown, clgrad_program **out);
 const char *clgrad_build_options(const clgrad_device *dev);
+/* Lines that declare, by macros of builtins.cl, what vectors of the types take that a text names. */
+void clgrad_builtins_declare(const char *body, clgrad_text *text);
 /* What is logged of a program that uses more than builtins.cl declares; test runs look for it. */
 #define CLGRAD_LONG_BUILD "needs the compiler's whole header"
 

@@ -15,6 +15,9 @@ typedef struct clgrad_kernel clgrad_kernel;
  * allocation limit or is refused. The memory is touched (a fill of nothing but its first bytes is not enough on lazy
  * drivers: see the room's README), so that a refusal shows here. */
 clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out);
+/* A buffer of a block's first bytes, for the device to read: on a CPU device the block's memory itself, which nobody writes until the buffer is released,
+ * elsewhere a copy. E_MEMORY. */
+clgrad_status clgrad_buffer_create_over(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer **out);
 clgrad_buffer *clgrad_buffer_retain(clgrad_buffer *buffer);
 /* Back to the pool once work already enqueued cannot be harmed (the queue is in order, so at once). */
 void clgrad_buffer_release(clgrad_buffer **buffer);

@@ -4,7 +4,7 @@
 #include "base/os.h"
 #include "device/cl_device.h"
 
-enum { SMALLEST_CLASS = 256, LARGE_PAGE = 2 << 20 };
+enum { SMALLEST_CLASS = 256 };
 
 /* Four classes per power of two: at most a quarter of a block is lost, and sizes that vary a little share a class. */
 static size_t size_class(const clgrad_device *dev, size_t bytes)
@@ -50,7 +50,7 @@ void clgrad_pool_release(clgrad_device *dev)
 static cl_int prefer_large_pages(clgrad_device *dev, cl_mem mem, size_t bytes)
 {
     cl_int err = CL_SUCCESS;
-    if (dev->record.info.kind != CLGRAD_DEVICE_CPU || bytes < LARGE_PAGE) return err;
+    if (dev->record.info.kind != CLGRAD_DEVICE_CPU || bytes < CLGRAD_LARGE_PAGE) return err;
     void *host = dev->cl.EnqueueMapBuffer(dev->side_queue, mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes, 0, NULL, NULL, &err);
     if (err != CL_SUCCESS) return err;
     clgrad_os_prefer_large_pages(host, bytes);
@@ -176,6 +176,50 @@ clgrad_status clgrad_buffer_create_unpooled(clgrad_device *dev, cl_mem_flags fla
     return CLGRAD_OK;
 }
 
+/* Of memory that is not the driver's: such a buffer holds nothing of the pool's. */
+static clgrad_status lend(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer *out)
+{
+    cl_int err = CL_SUCCESS;
+    out->mem = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes, block->data, &err);
+    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateBuffer", dev->record.info.name);
+    out->lent = clgrad_block_retain(block);
+    return CLGRAD_OK;
+}
+
+static clgrad_status create_lent(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer **out)
+{
+    CLGRAD_TRY(check_size(dev, bytes));
+    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
+    if (!buffer) return CLGRAD_E_MEMORY;
+    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes };
+    const clgrad_status status = lend(dev, block, bytes, buffer);
+    if (status) {
+        clgrad_free(dev->ctx, buffer);
+        return status;
+    }
+    buffer->dev = clgrad_device_retain(dev);
+    *out = buffer;
+    return CLGRAD_OK;
+}
+
+static clgrad_status create_copy(clgrad_device *dev, const clgrad_block *block, size_t bytes, clgrad_buffer **out)
+{
+    clgrad_buffer *buffer = NULL;
+    CLGRAD_TRY(clgrad_buffer_create(dev, bytes, &buffer));
+    const clgrad_status status = clgrad_buffer_write(buffer, 0, block->data, bytes);
+    if (status == CLGRAD_OK) *out = buffer;
+    else clgrad_buffer_release(&buffer);
+    return status;
+}
+
+clgrad_status clgrad_buffer_create_over(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer **out)
+{
+    *out = NULL;
+    if (bytes > block->bytes) return clgrad_fail(dev->ctx, CLGRAD_E_ARG, "a buffer of %zu bytes over %zu of the host's", bytes, block->bytes);
+    const bool lends = dev->record.info.kind == CLGRAD_DEVICE_CPU && dev->record.shares_memory;
+    return lends ? create_lent(dev, block, bytes, out) : create_copy(dev, block, bytes, out);
+}
+
 clgrad_buffer *clgrad_buffer_retain(clgrad_buffer *buffer)
 {
     if (buffer) buffer->refs++;
@@ -188,12 +232,15 @@ void clgrad_buffer_release(clgrad_buffer **address)
     *address = NULL;
     if (!buffer || --buffer->refs > 0) return;
     clgrad_device *dev = buffer->dev;
+    const bool done = buffer->lent && clgrad_device_is_done(dev);
     if (buffer->unpooled)
         return_memory(dev, buffer->mem, buffer->class_bytes);
     else if (buffer->class_bytes)
         give_memory(dev, buffer->mem, buffer->class_bytes);
     else if (clgrad_device_is_ours(dev))
         dev->cl.ReleaseMemObject(buffer->mem);
+    /* What a lost driver may still read is left to it. */
+    if (done) clgrad_block_release(&buffer->lent);
     clgrad_free(dev->ctx, buffer);
     clgrad_device_release(&dev);
 }

@@ -91,19 +91,29 @@ static clgrad_status append_parts(clgrad_context *ctx, const clgrad_kernel_sourc
     return CLGRAD_OK;
 }
 
+/* What stands before a body, which says what has to be declared for it. */
+static clgrad_status append_head(clgrad_device *dev, bool with_math, const char *body, clgrad_text *text)
+{
+    append_prologue(dev, text);
+    if (has_short_header(dev)) CLGRAD_TRY(append_file(dev->ctx, "builtins.cl", text));
+    for (size_t i = 0; with_math && i < CLGRAD_COUNT(math_files); i++) CLGRAD_TRY(append_file(dev->ctx, math_files[i], text));
+    if (!has_short_header(dev)) return CLGRAD_OK;
+    clgrad_text_append(text, "#line 1 \"preamble\"\n");
+    clgrad_builtins_declare(body, text);
+    return CLGRAD_OK;
+}
+
 clgrad_status clgrad_kernel_text(clgrad_device *dev, const clgrad_kernel_source *source, char **out)
 {
-    clgrad_text text = { .ctx = dev->ctx };
-    clgrad_status status = CLGRAD_OK;
+    clgrad_text text = { .ctx = dev->ctx }, body = { .ctx = dev->ctx };
     *out = NULL;
-    append_prologue(dev, &text);
-    if (has_short_header(dev)) status = append_file(dev->ctx, "builtins.cl", &text);
-    for (size_t i = 0; source->with_math && !status && i < CLGRAD_COUNT(math_files); i++)
-        status = append_file(dev->ctx, math_files[i], &text);
-    if (!status)
-        status = source->num_parts ? append_parts(dev->ctx, source, &text)
-                                   : append_template(dev->ctx, source->preamble, source->file, source->walk, &text);
+    clgrad_status status = source->num_parts ? append_parts(dev->ctx, source, &body)
+                                             : append_template(dev->ctx, source->preamble, source->file, source->walk, &body);
+    if (!status && body.failed) status = CLGRAD_E_MEMORY;
+    if (!status) status = append_head(dev, source->with_math, body.data, &text);
+    if (!status) clgrad_text_append_bytes(&text, body.data, body.bytes);
     if (!status && text.failed) status = CLGRAD_E_MEMORY;
+    clgrad_text_release(&body);
     if (status)
         clgrad_text_release(&text);
     else

@@ -65,6 +65,19 @@ static bool transfers_have_ended(clgrad_device *dev)
     return is_idle(dev);
 }
 
+bool clgrad_device_is_done(clgrad_device *dev)
+{
+    cl_event mark = NULL;
+    if (!clgrad_device_is_ours(dev) || (!dev->lost && dev->cl.Finish(dev->queue) == CL_SUCCESS)) return true;
+    if (dev->cl.EnqueueMarkerWithWaitList(dev->queue, 0, NULL, &mark) != CL_SUCCESS) return false;
+    dev->cl.Flush(dev->queue);
+    const double give_up = clgrad_os_seconds() + 1;
+    bool done;
+    while (!(done = clgrad_has_ended(dev, mark)) && clgrad_os_seconds() < give_up) clgrad_os_pause();
+    dev->cl.ReleaseEvent(mark);
+    return done;
+}
+
 /* A driver that was lost may still use the memory: then it is left to it, since taking it away could bring the process down. */
 static void leave_to_driver(clgrad_device *dev)
 {

@@ -64,17 +64,53 @@ static void instantiate(const char *text, uint32_t width, clgrad_text *out)
     }
 }
 
+enum { SIMPLE = 1, EXPONENTIAL = 2, LOGARITHM = 4, REDUCTION = 8, CIRCULAR = 16 };
+
+/* A bit each, in this order: the macros of math.cl, the functions of theirs that expressions call, and the families they call. */
+static const struct {
+    const char *macro, *functions;
+    uint32_t needs;
+} families[] = {
+    { "CLGRAD_SIMPLE", "abs sign div reciprocal sqrt rsqrt max min", 0 },
+    { "CLGRAD_EXPONENTIAL", "exp expm1", SIMPLE },
+    { "CLGRAD_LOGARITHM", "log log1p", SIMPLE },
+    { "CLGRAD_REDUCTION", "", SIMPLE },
+    { "CLGRAD_CIRCULAR", "sin cos", SIMPLE | REDUCTION },
+    { "CLGRAD_SIGMOIDAL", "tanh erf sigmoid", SIMPLE | EXPONENTIAL },
+    { "CLGRAD_POWER", "pow", SIMPLE | EXPONENTIAL | LOGARITHM },
+    { "CLGRAD_NORMAL", "normal", SIMPLE | LOGARITHM | REDUCTION | CIRCULAR },
+};
+
 typedef clgrad_ir_needs needs;
+
+static bool lists(const char *words, const char *word, size_t n)
+{
+    for (size_t length; *words; words += length + (words[length] == ' ')) {
+        length = strcspn(words, " ");
+        if (length == n && memcmp(words, word, n) == 0) return true;
+    }
+    return false;
+}
+
+static uint32_t families_of(const char *function)
+{
+    const size_t n = strcspn(function, "(");
+    for (uint32_t i = 0; i < CLGRAD_COUNT(families); i++)
+        if (lists(families[i].functions, function, n)) return 1u << i | families[i].needs;
+    return (1u << CLGRAD_COUNT(families)) - 1; /* all, for what is not listed */
+}
 
 static void need_math(const clgrad_ir *ir, const clgrad_ir_instr *in, needs *need)
 {
-    const char *const expr = clgrad_op_get(in->node->op)->expr;
-    if (!expr || !strstr(expr, "clgrad_")) return;
+    static const char prefix[] = "clgrad_";
+    const char *const expr = clgrad_op_get(in->node->op)->expr, *const call = expr ? strstr(expr, prefix) : NULL;
+    if (!call) return;
+    const uint32_t called = families_of(call + sizeof prefix - 1);
     switch (ir->instrs[in->arg[0]].dtype) {
-    case CLGRAD_F64: need->f64 = true; break;
+    case CLGRAD_F64: need->f64 |= called; break;
     case CLGRAD_I32: need->i32 = true; break;
     case CLGRAD_I64: need->i64 = true; break;
-    default: need->f32 = true;
+    default: need->f32 |= called;
     }
 }
 
@@ -95,14 +131,23 @@ static void find_needs(const clgrad_ir *ir, needs *need)
         if (in->kind != CLGRAD_IR_MAP) continue;
         need_math(ir, in, need);
         if (in->node->op == CLGRAD_OP_CAST) need_cast(ir, in, need);
-        if (in->node->op == CLGRAD_OP_RANDOM) need->random = need->f32 = true;
+        if (in->node->op == CLGRAD_OP_RANDOM) need->random = true, need->f32 |= families_of("normal");
+    }
+}
+
+static void print_families(uint32_t called, const char *types, uint32_t width, clgrad_text *out)
+{
+    for (uint32_t i = 0; i < CLGRAD_COUNT(families); i++) {
+        if (!(called & 1u << i)) continue;
+        clgrad_text_append(out, "%s", families[i].macro);
+        instantiate(types, width, out);
     }
 }
 
 static void print_needs(const needs *need, uint32_t width, clgrad_text *out)
 {
-    if (need->f32) instantiate("CLGRAD_MATH_F32(F, I)\n", width, out);
-    if (need->f64) instantiate("CLGRAD_MATH_F64(D, L)\n", width, out);
+    print_families(need->f32, "(F32, F, I)\n", width, out);
+    print_families(need->f64, "(F64, D, L)\n", width, out);
     if (need->i32) instantiate("CLGRAD_MATH_INT(I)\n", width, out);
     if (need->i64) instantiate("CLGRAD_MATH_INT(L)\n", width, out);
     if (need->codec) instantiate("CLGRAD_CODEC(F, I, H)\n", width, out);

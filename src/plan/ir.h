@@ -176,7 +176,8 @@ void clgrad_ir_print(const clgrad_ir *ir, size_t first, size_t end, uint32_t lev
 bool clgrad_ir_print_touches(const clgrad_ir *ir, const char *function, uint32_t width, const char *end_of_line, clgrad_text *out);
 /* helpers.c: the functions that printed statements may call, gathered over kernels of one text. */
 typedef struct clgrad_ir_needs {
-    bool f32, f64, i32, i64, codec, random, odd_int, odd_long, odd_double;
+    uint32_t f32, f64; /* families of math.cl, a bit each */
+    bool i32, i64, codec, random, odd_int, odd_long, odd_double;
 } clgrad_ir_needs;
 typedef struct clgrad_ir_helpers {
     clgrad_ir_needs of[5]; /* for 1, 2, 4, 8 and 16 lanes */

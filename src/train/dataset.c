@@ -10,12 +10,20 @@ void clgrad_dataset_release(clgrad_dataset *data)
     if (!ctx) return;
     for (int64_t i = 0; data->classes && i < data->num_classes; i++) clgrad_free(ctx, data->classes[i]);
     clgrad_free(ctx, data->classes);
-    clgrad_free(ctx, data->features);
+    clgrad_block_release(&data->memory);
     clgrad_free(ctx, data->targets);
     clgrad_free(ctx, data->weights);
     clgrad_free(ctx, data->fill);
     clgrad_free(ctx, data->order);
     *data = (clgrad_dataset){ 0 };
+}
+
+clgrad_status clgrad_dataset_allocate(clgrad_dataset *data, size_t values)
+{
+    data->memory = clgrad_block_create(data->ctx, values, sizeof *data->features);
+    if (!data->memory) return CLGRAD_E_MEMORY;
+    data->features = data->memory->data;
+    return CLGRAD_OK;
 }
 
 /* --- reading --- */

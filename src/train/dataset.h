@@ -20,6 +20,7 @@ typedef struct clgrad_data_memory {
 typedef struct clgrad_dataset {
     clgrad_context *ctx;
     int64_t count, num_features, num_classes; /* num_classes 0: the target is a number */
+    clgrad_block *memory;  /* of the features, which a device may compute on where they lie */
     float *features;       /* [count, num_features] */
     float *targets;        /* [count]: label or number; NULL without targets */
     float *weights;        /* [count]; NULL: all 1 */
@@ -37,6 +38,8 @@ typedef enum clgrad_data_use { CLGRAD_DATA_TRAIN, CLGRAD_DATA_EVALUATE, CLGRAD_D
 clgrad_status clgrad_dataset_load(clgrad_context *ctx, const clgrad_settings *settings, const clgrad_data_memory *memory,
                                   clgrad_data_use use, clgrad_dataset *out);
 void clgrad_dataset_release(clgrad_dataset *data);
+/* Memory for `values` features of a data set that has none; data->ctx is set. */
+clgrad_status clgrad_dataset_allocate(clgrad_dataset *data, size_t values);
 
 /* Labels must be whole numbers 0 .. num_classes-1. E_CONFIG names the sample. */
 clgrad_status clgrad_dataset_check_labels(const clgrad_dataset *data, int64_t num_classes);

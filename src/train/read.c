@@ -14,9 +14,9 @@ static clgrad_status allocate(clgrad_dataset *data, int64_t count, int64_t num_f
     if (count < 0 || num_features < 0 || !clgrad_mul_size((size_t)count, (size_t)num_features, &values))
         return clgrad_fail(data->ctx, CLGRAD_E_MEMORY, "a data set of %lld x %lld values does not fit", (long long)count,
                            (long long)num_features);
-    data->features = clgrad_alloc(data->ctx, values, sizeof *data->features);
+    CLGRAD_TRY(clgrad_dataset_allocate(data, values));
     if (targets) data->targets = clgrad_alloc(data->ctx, (size_t)count, sizeof *data->targets);
-    return data->features && (data->targets || !targets) ? CLGRAD_OK : CLGRAD_E_MEMORY;
+    return data->targets || !targets ? CLGRAD_OK : CLGRAD_E_MEMORY;
 }
 
 /* Elements per entry of the first axis. */

@@ -29,6 +29,17 @@ static clgrad_status upload(clgrad_device *dev, clgrad_dtype dtype, clgrad_shape
     return clgrad_tensor_create_from(dev, dtype, shape, values, bytes, out);
 }
 
+/* What is most of a data set is used where it lies, if the device can. */
+static clgrad_status lend_features(clgrad_device *dev, const clgrad_dataset *data, clgrad_tensor **out)
+{
+    clgrad_buffer *buffer = NULL;
+    const clgrad_shape shape = CLGRAD_SHAPE(data->count, data->num_features);
+    CLGRAD_TRY(clgrad_buffer_create_over(dev, data->memory, (size_t)clgrad_shape_count(&shape) * sizeof *data->features, &buffer));
+    const clgrad_status st = clgrad_tensor_over(buffer, 0, CLGRAD_F32, shape, out);
+    clgrad_buffer_release(&buffer);
+    return st;
+}
+
 static clgrad_status upload_targets(clgrad_device *dev, const clgrad_task *task, const clgrad_dataset *data, clgrad_tensor **out)
 {
     clgrad_array targets = { 0 };
@@ -42,7 +53,7 @@ clgrad_status clgrad_resident_create(clgrad_device *dev, const clgrad_task *task
 {
     *out = (clgrad_resident){ NULL };
     const clgrad_shape line = CLGRAD_SHAPE(data->count);
-    CLGRAD_TRY(upload(dev, CLGRAD_F32, CLGRAD_SHAPE(data->count, data->num_features), data->features, &out->features));
+    CLGRAD_TRY(lend_features(dev, data, &out->features));
     CLGRAD_TRY(upload_targets(dev, task, data, &out->targets));
     CLGRAD_TRY(upload(dev, CLGRAD_I32, line, data->order, &out->order));
     CLGRAD_TRY(upload(dev, CLGRAD_I32, line, data->order, &out->shuffled));

@@ -52,10 +52,10 @@ static clgrad_status make_data(clgrad_workload *w)
                               .num_features = clgrad_layers_inputs(t->settings->model_layers), .first = { 0, count, count, count } };
     CLGRAD_TRY(clgrad_task_create(t->ctx, t->settings, data, &t->task));
     CLGRAD_TRY(check_memory(w));
-    data->features = clgrad_alloc(t->ctx, (size_t)(count * data->num_features), sizeof *data->features);
+    CLGRAD_TRY(clgrad_dataset_allocate(data, (size_t)(count * data->num_features)));
     data->targets = clgrad_alloc(t->ctx, (size_t)count, sizeof *data->targets);
     data->order = clgrad_alloc(t->ctx, (size_t)count, sizeof *data->order);
-    if (!data->features || !data->targets || !data->order) return CLGRAD_E_MEMORY;
+    if (!data->targets || !data->order) return CLGRAD_E_MEMORY;
     fill_data(data, &t->task);
     return CLGRAD_OK;
 }

@@ -49,6 +49,31 @@ START_TEST(sizes_are_checked)
 }
 END_TEST
 
+START_TEST(blocks_have_owners)
+{
+    static const size_t sizes[] = { 0, 1, 1000, 5 << 20 };
+    clgrad_context *ctx;
+    ck_assert_int_eq(clgrad_context_create(NULL, &ctx), CLGRAD_OK);
+    for (size_t i = 0; i < CLGRAD_COUNT(sizes); i++) {
+        clgrad_block *block = clgrad_block_create(ctx, sizes[i], 1), *other = clgrad_block_retain(block);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_uint_eq(block->bytes, sizes[i]);
+        ck_assert_uint_eq((uintptr_t)block->data % 64, 0);
+        unsigned any = 0;
+        for (size_t b = 0; b < sizes[i]; b++) any |= ((unsigned char *)block->data)[b];
+        ck_assert_uint_eq(any, 0);
+        clgrad_block_release(&block);
+        ck_assert_ptr_null(block);
+        memset(other->data, 1, other->bytes);
+        clgrad_block_release(&other);
+    }
+    ck_assert_ptr_null(clgrad_block_create(ctx, SIZE_MAX / 2, 3));
+    ck_assert_int_eq(clgrad_error_status(ctx), CLGRAD_E_MEMORY);
+    ck_assert_ptr_null(clgrad_block_create(ctx, SIZE_MAX - 3, 1));
+    clgrad_context_release(&ctx);
+}
+END_TEST
+
 START_TEST(text_grows_and_words_are_suggested)
 {
     clgrad_context *ctx = NULL;
@@ -73,6 +98,7 @@ static Suite *base_suite(void)
     tcase_add_test(tests, context_keeps_the_last_failure);
     tcase_add_test(tests, options_of_another_size_are_refused);
     tcase_add_test(tests, sizes_are_checked);
+    tcase_add_test(tests, blocks_have_owners);
     tcase_add_test(tests, text_grows_and_words_are_suggested);
     suite_add_tcase(suite, tests);
     return suite;

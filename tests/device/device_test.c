@@ -1,6 +1,6 @@
 /* device: opening, describing, memory, kernels and events on the device of the test run. */
 
-#include "device/device.h"
+#include "device/cl_device.h"
 #include "device_test.h"
 #include "support/device.h"
 
@@ -117,6 +117,39 @@ START_TEST(memory_is_counted_and_used_again)
 }
 END_TEST
 
+/* A block's memory is the buffer's where the device is the processor; elsewhere, and by choice here, it is copied. */
+START_TEST(blocks_are_lent)
+{
+    clgrad_device *dev = test_device();
+    if (!dev) return;
+    const bool shared = dev->record.shares_memory, lent = shared && _i < 2;
+    const size_t bytes = _i == 0 ? 4000 : 3 << 20;
+    clgrad_block *block = clgrad_block_create(test_context(), bytes + 4, 1);
+    clgrad_buffer *buffer, *copy;
+    unsigned char *data = block->data, *back = malloc(bytes);
+    dev->record.shares_memory = lent;
+    for (size_t i = 0; i < bytes; i++) data[i] = (unsigned char)(i * 7 + i / 256);
+    ck_assert_int_eq(clgrad_buffer_create_over(dev, block, bytes + 5, &buffer), CLGRAD_E_ARG);
+    ck_assert_int_eq(clgrad_buffer_create_over(dev, block, 0, &buffer), CLGRAD_E_ARG);
+    ck_assert_uint_eq(block->refs, 1);
+    ck_assert_int_eq(clgrad_buffer_create_over(dev, block, bytes, &buffer), CLGRAD_OK);
+    ck_assert_uint_eq(block->refs, 1 + lent);
+    ck_assert_uint_eq(clgrad_buffer_bytes(buffer), bytes);
+    ck_assert_int_eq(clgrad_buffer_create(dev, bytes, &copy), CLGRAD_OK);
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(clgrad_buffer_copy(copy, 0, buffer, 0, bytes), CLGRAD_OK);
+    clgrad_buffer_release(&buffer); /* waits: its memory may go now */
+    ck_assert_uint_eq(block->refs, 1);
+    if (lent) memset(data, 0, bytes);
+    ck_assert_int_eq(clgrad_buffer_read(copy, 0, back, bytes), CLGRAD_OK);
+    for (size_t i = 0; i < bytes; i++)
+        if (back[i] != (unsigned char)(i * 7 + i / 256)) ck_abort_msg("byte %zu is %d", i, back[i]);
+    clgrad_buffer_release(&copy);
+    clgrad_block_release(&block);
+    free(back);
+    dev->record.shares_memory = shared;
+}
+END_TEST
+
 START_TEST(marks_and_waits)
 {
     if (!test_device()) return;
@@ -144,6 +177,7 @@ static Suite *device_suite(void)
     tcase_add_test(tests, large_writes_arrive);
     tcase_add_test(tests, ranges_are_checked);
     tcase_add_test(tests, memory_is_counted_and_used_again);
+    tcase_add_loop_test(tests, blocks_are_lent, 0, 3);
     tcase_add_test(tests, marks_and_waits);
     suite_add_tcase(suite, tests);
     return suite;

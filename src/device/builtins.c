@@ -1,0 +1,46 @@
+/* Which declarations of cl/builtins.cl a text needs: those of the vector types that it names. */
+
+#include "device/cl_device.h"
+
+#include <ctype.h>
+
+static const struct {
+    const char *type, *line;
+} declared[] = {
+    { "char", "CLGRAD_VECTOR_CHAR" }, { "short", "CLGRAD_VECTOR_SHORT" }, { "int", "CLGRAD_VECTOR_INT" },
+    { "long", "CLGRAD_VECTOR_LONG" }, { "float", "CLGRAD_VECTOR_FLOAT" }, { "double", "CLGRAD_VECTOR_DOUBLE" },
+};
+
+static const char *const widths[] = { "2", "4", "8", "16" };
+
+typedef struct {
+    bool of[CLGRAD_COUNT(declared)][CLGRAD_COUNT(widths)];
+} needs;
+
+static bool is(const char *word, size_t n, const char *other) { return strlen(other) == n && memcmp(word, other, n) == 0; }
+
+/* float8, uint4: signed and unsigned types go together. */
+static void note_word(const char *word, size_t n, needs *need)
+{
+    size_t letters = n;
+    while (letters > 0 && isdigit((unsigned char)word[letters - 1])) letters--;
+    const size_t sign = *word == 'u';
+    if (letters <= sign) return;
+    for (size_t t = 0; t < CLGRAD_COUNT(declared); t++)
+        for (size_t w = 0; w < CLGRAD_COUNT(widths); w++)
+            if (is(word + sign, letters - sign, declared[t].type) && is(word + letters, n - letters, widths[w])) need->of[t][w] = true;
+}
+
+void clgrad_builtins_declare(const char *body, clgrad_text *text)
+{
+    needs need = { 0 };
+    for (const char *at = body; *at;) {
+        size_t n = 0;
+        while (isalnum((unsigned char)at[n]) || at[n] == '_') n++;
+        if (n > 0) note_word(at, n, &need);
+        at += n > 0 ? n : 1;
+    }
+    for (size_t t = 0; t < CLGRAD_COUNT(declared); t++)
+        for (size_t w = 0; w < CLGRAD_COUNT(widths); w++)
+            if (need.of[t][w]) clgrad_text_append(text, "%s(%s)\n", declared[t].line, widths[w]);
+}
