@@ -22,12 +22,16 @@ void clgrad_text_append(clgrad_text *text, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    const int length = vsnprintf(NULL, 0, format, args);
+    const size_t room = text->capacity - text->bytes;
+    const int length = vsnprintf(room ? text->data + text->bytes : NULL, room, format, args);
     va_end(args);
-    if (length < 0 || clgrad_reserve(text->ctx, &text->data, &text->capacity, text->bytes + (size_t)length + 1, 1))
+    if (length < 0 || clgrad_reserve(text->ctx, &text->data, &text->capacity, text->bytes + (size_t)length + 1, 1)) {
         text->failed = true;
-    else
-        text->bytes += (size_t)vsnprintf(text->data + text->bytes, (size_t)length + 1, format, again);
+        if (text->data) text->data[text->bytes] = '\0'; /* not half of it */
+    } else {
+        if ((size_t)length >= room) vsnprintf(text->data + text->bytes, (size_t)length + 1, format, again);
+        text->bytes += (size_t)length;
+    }
     va_end(again);
 }
 

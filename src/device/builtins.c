@@ -2,8 +2,6 @@
 
 #include "device/cl_device.h"
 
-#include <ctype.h>
-
 static const struct {
     const char *type, *line;
 } declared[] = {
@@ -17,13 +15,18 @@ typedef struct {
     bool of[CLGRAD_COUNT(declared)][CLGRAD_COUNT(widths)];
 } needs;
 
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_'; }
+
 static bool is(const char *word, size_t n, const char *other) { return strlen(other) == n && memcmp(word, other, n) == 0; }
 
 /* float8, uint4: signed and unsigned types go together. */
 static void note_word(const char *word, size_t n, needs *need)
 {
     size_t letters = n;
-    while (letters > 0 && isdigit((unsigned char)word[letters - 1])) letters--;
+    if (!is_digit(word[n - 1])) return;
+    while (letters > 0 && is_digit(word[letters - 1])) letters--;
     const size_t sign = *word == 'u';
     if (letters <= sign) return;
     for (size_t t = 0; t < CLGRAD_COUNT(declared); t++)
@@ -36,7 +39,7 @@ void clgrad_builtins_declare(const char *body, clgrad_text *text)
     needs need = { 0 };
     for (const char *at = body; *at;) {
         size_t n = 0;
-        while (isalnum((unsigned char)at[n]) || at[n] == '_') n++;
+        while (is_letter(at[n])) n++;
         if (n > 0) note_word(at, n, &need);
         at += n > 0 ? n : 1;
     }

@@ -40,12 +40,36 @@ static void append_prologue(const clgrad_device *dev, clgrad_text *text)
                        fused, info->fp64, info->fp16, fused ? "fma((a), (b), (c))" : "((a) * (b) + (c))");
 }
 
+/* Where a comment ends that begins at `from`; NULL: it does not. */
+static const char *comment_end(const char *from)
+{
+    const char *end = strstr(from + 2, "*/");
+    return end ? end + 2 : NULL;
+}
+
+/* Takes out what only people need, comments and repeated blanks, half of a template; lines stay lines. Returns what is left of `text`. */
+static size_t squeeze(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from;) {
+        const char *end = from[0] == '/' && from[1] == '*' ? comment_end(from) : NULL;
+        if (end) {
+            *to++ = ' ';
+            for (; from < end; from++)
+                if (*from == '\n' || (*from == '\\' && from[1] == '\n')) *to++ = *from;
+        } else if (*from == ' ' && (from[1] == ' ' || from[1] == '\n')) from++;
+        else *to++ = *from++;
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
 static clgrad_status append_file(clgrad_context *ctx, const char *file, clgrad_text *text)
 {
     char *content;
     CLGRAD_TRY(clgrad_kernel_file_read(ctx, file, &content));
     clgrad_text_append(text, "#line 1 \"%s\"\n", file);
-    clgrad_text_append_bytes(text, content, strlen(content));
+    clgrad_text_append_bytes(text, content, squeeze(content));
     clgrad_text_append(text, "\n");
     clgrad_free(ctx, content);
     return CLGRAD_OK;
