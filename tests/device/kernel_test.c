@@ -169,20 +169,20 @@ START_TEST(directories_are_searched_in_order)
 {
     if (!dev) return;
     char *text, path[160];
-    put("math.cl", "/* clgrad-template 1 */ /* from the directory */\n");
+    put("math.cl", "/* clgrad-template 1 */ \n#define FROM_THE_DIRECTORY\n");
     ck_assert_int_eq(text_of("math.cl", &text), CLGRAD_OK);
-    ck_assert_ptr_nonnull(strstr(text, "from the directory"));
+    ck_assert_ptr_nonnull(strstr(text, "FROM_THE_DIRECTORY"));
     clgrad_free(ctx, text);
 
     use_kernel_dir(NULL);
     ck_assert_int_eq(text_of("math.cl", &text), CLGRAD_OK); /* the compiled-in copy */
-    ck_assert_ptr_null(strstr(text, "from the directory"));
+    ck_assert_ptr_null(strstr(text, "FROM_THE_DIRECTORY"));
     clgrad_free(ctx, text);
 
     snprintf(path, sizeof path, "/:%s", dir);
     setenv("CLGRAD_KERNEL_PATH", path, 1);
     ck_assert_int_eq(text_of("math.cl", &text), CLGRAD_OK);
-    ck_assert_ptr_nonnull(strstr(text, "from the directory"));
+    ck_assert_ptr_nonnull(strstr(text, "FROM_THE_DIRECTORY"));
     clgrad_free(ctx, text);
     setenv("CLGRAD_KERNEL_PATH", "here/and/there", 1);
     expect_file_error("math.cl", "not an absolute path");
@@ -191,6 +191,21 @@ START_TEST(directories_are_searched_in_order)
     unsetenv("CLGRAD_KERNEL_PATH");
     use_kernel_dir("here");
     expect_file_error("math.cl", "not an absolute path");
+}
+END_TEST
+
+/* Without comments and repeated blanks; every line keeps its number, and a macro its lines. */
+START_TEST(texts_have_no_comments)
+{
+    if (!dev) return;
+    char *text;
+    put("scale.cl", "/* clgrad-template 1 */\n/* one\n * two */ int a;   int/* */b;\n"
+                    "#define M(x)   /* three \\\n four */ \\\n    (x  / 2)  \nint c = M(4); /* no end *\n");
+    ck_assert_int_eq(text_of("scale.cl", &text), CLGRAD_OK);
+    const char *scale = strstr(text, "#line 1 \"scale.cl\"\n");
+    ck_assert_ptr_nonnull(scale);
+    ck_assert_str_eq(scale, "#line 1 \"scale.cl\"\n \n \n int a; int b;\n#define M(x)  \\\n \\\n (x / 2)\nint c = M(4); /* no end *\n\n");
+    clgrad_free(ctx, text);
 }
 END_TEST
 
@@ -383,6 +398,7 @@ Suite *kernel_suite(void)
     tcase_add_test(tests, files_of_another_version_are_refused);
     tcase_add_test(tests, files_are_found_safely);
     tcase_add_test(tests, directories_are_searched_in_order);
+    tcase_add_test(tests, texts_have_no_comments);
     tcase_add_test(tests, a_text_has_its_parts_in_order);
     tcase_add_test(tests, unfused_is_a_choice);
     tcase_add_test(tests, what_does_not_build_is_explained);
