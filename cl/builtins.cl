@@ -1,11 +1,12 @@
 /* clgrad-template 1 */
 /* builtins.cl -- the part of OpenCL C that our texts use, declared in short, for compilers that read a header of 18,000 lines for every
- * program: PoCL's needs 0.27 s a program with its own. Empty unless CLGRAD_BUILTINS is 1.
+ * program: PoCL's needs 0.27 s a program with its own. Declares nothing unless CLGRAD_BUILTINS is 1.
  *
- * use     Here are types, macros and functions of scalars. What vectors of a type take is declared by lines that src/device/builtins.c
- *         writes for the types that a text names: CLGRAD_VECTOR_FLOAT(8). Declaring all for all takes 0.04 s a program.
+ * use     Here are types, macros and functions of scalars. What vectors take is declared by lines that src/device/builtins.c
+ *         writes for the types and the widths that a text names: CLGRAD_VECTOR_FLOAT(8). Declaring all for all takes 0.04 s a program.
  * edges   What is missing does not compile; the program is then built again with the compiler's own header. A function of scalars is declared for
- *         all types that it takes, or for so many that a call with another is ambiguous: no argument is converted without a word. */
+ *         all types that it takes, or for so many that a call with another is ambiguous: no argument is converted without a word. Pointers
+ *         would be (vload4 of floats, where only that of doubles is declared), hence all types of a text in all its widths. */
 #if CLGRAD_BUILTINS
 typedef unsigned char uchar;
 typedef unsigned short ushort;
@@ -171,4 +172,11 @@ void __attribute__((overloadable, convergent)) barrier(uint);
 int CLGRAD_ACTS atomic_add(volatile global int *, int);
 int CLGRAD_ACTS atomic_xchg(volatile global int *, int);
 int CLGRAD_ACTS atomic_cmpxchg(volatile global int *, int, int);
+#else
+#define CLGRAD_VECTOR_CHAR(n)
+#define CLGRAD_VECTOR_SHORT(n)
+#define CLGRAD_VECTOR_INT(n)
+#define CLGRAD_VECTOR_LONG(n)
+#define CLGRAD_VECTOR_FLOAT(n)
+#define CLGRAD_VECTOR_DOUBLE(n)
 #endif

@@ -38,6 +38,7 @@ typedef struct bench_case {
     uint64_t working_set;   /* for roofs of memory */
     clgrad_deviation worst; /* against the reference */
     double tolerance_l2, tolerance_max;
+    bool launched;                    /* a run is one launch */
     int deterministic;                /* 1, 0, or -1 where it was not asked */
     double processor_ns;              /* of a run, where the family brings its own samples; 0: not known */
     uint64_t peak_bytes, least_bytes; /* device memory of a training step; 0: not measured */

@@ -56,6 +56,7 @@ static clgrad_status open_matmul(bench_case *c)
     c->flops = bench_flops_of(r);
     c->bytes = 4.0 * (double)(r->m * r->k + r->k * r->n + r->m * r->n);
     c->roof = CLGRAD_ROOF_FMA_F32;
+    c->launched = true;
     c->tolerance_l2 = 1e-5, c->tolerance_max = 1e-4; /* a chain of k roundings, each 2^-24 of a partial sum */
     return status ? status : compile(c);
 }

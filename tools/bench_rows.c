@@ -71,11 +71,11 @@ bool bench_selected(const bench_options *options, const char *id)
 json_t *bench_result(const char *id, const char *group, const char *what, const char *status, const char *reason)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:n, s:i, s:i, s:[], s:n, s:n, s:n, s:n, s:n, s:f, s:f, s:n, s:n, "
-                     "s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}",
+                     "s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n}",
                      "id", id, "group", group, "what", what, "status", status, "reason", reason, "unit", "run", "timer", "",
                      "clock_ratio", "warmups", 0, "batch", 0, "samples_ns", "median_ns", "mad_ns", "min_ns", "p90_ns", "drift",
-                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "processor_ns",
-                     "processor_pct", "err", "deterministic", "memory");
+                     "bytes", 0.0, "flops", 0.0, "gbs", "gflops", "roof", "roof_pct", "best_pct", "launch_pct",
+                     "processor_ns", "processor_pct", "err", "deterministic", "memory");
 }
 
 static void set(json_t *result, const char *key, json_t *value) { json_object_set_new(result, key, value); }
@@ -161,6 +161,24 @@ static void put_rates(bench_run *run, json_t *result, const bench_case *c, const
         set(result, "reason", json_string("above its roof by less than 5%"));
 }
 
+/* What bounds a short launch: multiply-adds alone, as many of them in a launch. */
+static clgrad_status put_launch_bound(json_t *result, const bench_case *c, const clgrad_roof *of)
+{
+    const double short_seconds = 2e-3;
+    clgrad_roof_result whole = CLGRAD_ROOF_RESULT_INIT, r = CLGRAD_ROOF_RESULT_INIT;
+    clgrad_roof *roof = NULL;
+    clgrad_roof_get(of, &whole);
+    if (!c->launched || c->flops > short_seconds * whole.best) return CLGRAD_OK;
+    clgrad_status status = clgrad_roof_create(c->dev, c->roof, (uint64_t)c->flops, &roof);
+    for (int i = 0; !status && i < 3; i++) status = clgrad_roof_round(roof);
+    if (!status) {
+        clgrad_roof_get(roof, &r);
+        set(result, "launch_pct", json_real(100 * r.best / whole.best));
+    }
+    clgrad_roof_release(&roof);
+    return status;
+}
+
 /* --- one row --- */
 
 static clgrad_timing_options how_long(const bench_options *o)
@@ -190,6 +208,7 @@ static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
         put_timing(result, &timing);
         remember_rate(run, c, timing.spread.median * 1e-9);
         put_rates(run, result, c, roof, &timing.spread, timing.processor_ns);
+        status = put_launch_bound(result, c, roof);
     }
     clgrad_roof_release(&roof);
     return status;

@@ -97,6 +97,8 @@ static const char *remarks(const json_t *row, char *text, size_t bytes)
     if (strcmp(text_of(json_object_get(row, "roof"), "source"), "intrinsics") == 0) append(text, bytes, "roof by intrinsics");
     if (!isnan(memory)) snprintf(part, sizeof part, "memory %.2fx", memory), append(text, bytes, part);
     if (drift > 1.1 || drift < 0.9) snprintf(part, sizeof part, "drifts by %.2f", drift), append(text, bytes, part);
+    const double bound = number_of(row, "launch_pct");
+    if (bound < 95) snprintf(part, sizeof part, "multiply-adds alone, so launched: %.0f%%", bound), append(text, bytes, part);
     if (mad > 0.05 * median) append(text, bytes, "noisy");
     return text;
 }

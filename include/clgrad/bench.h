@@ -73,7 +73,8 @@ typedef struct clgrad_roof clgrad_roof;
  * narrow vectors; a form that the device's compiler refuses is left out.
  *
  * working_set  bytes of all arrays together for the memory patterns, 4,096 at least; sets smaller than the caches are passed over
- *              several times in one launch. 0 for the others, where it does not count.
+ *              several times in one launch. For arithmetic the operations of a launch: what work of that size can reach, launched by itself; 0: so
+ *              many that launching costs nothing. 0 for the others, where it does not count.
  *
  * CLGRAD_E_UNSUPPORTED, CLGRAD_E_MEMORY, CLGRAD_E_BUILD (no form built).
  */

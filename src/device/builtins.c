@@ -1,4 +1,4 @@
-/* Which declarations of cl/builtins.cl a text needs: those of the vector types that it names. */
+/* Which declarations of cl/builtins.cl a text needs: those of the types that it names, in every width that it names. */
 
 #include "device/cl_device.h"
 
@@ -12,7 +12,7 @@ static const struct {
 static const char *const widths[] = { "2", "4", "8", "16" };
 
 typedef struct {
-    bool of[CLGRAD_COUNT(declared)][CLGRAD_COUNT(widths)];
+    bool type[CLGRAD_COUNT(declared)], width[CLGRAD_COUNT(widths)];
 } needs;
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -21,22 +21,22 @@ static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 
 static bool is(const char *word, size_t n, const char *other) { return strlen(other) == n && memcmp(word, other, n) == 0; }
 
-/* float8, uint4: signed and unsigned types go together. */
+/* float, float8, uint4 (signed and unsigned types go together); and vload8. */
 static void note_word(const char *word, size_t n, needs *need)
 {
     size_t letters = n;
-    if (!is_digit(word[n - 1])) return;
     while (letters > 0 && is_digit(word[letters - 1])) letters--;
-    const size_t sign = *word == 'u';
-    if (letters <= sign) return;
+    const size_t sign = *word == 'u' && letters > 1;
+    bool known = is(word, letters, "vload") || is(word, letters, "vstore");
     for (size_t t = 0; t < CLGRAD_COUNT(declared); t++)
-        for (size_t w = 0; w < CLGRAD_COUNT(widths); w++)
-            if (is(word + sign, letters - sign, declared[t].type) && is(word + letters, n - letters, widths[w])) need->of[t][w] = true;
+        if (is(word + sign, letters - sign, declared[t].type)) known = need->type[t] = true;
+    for (size_t w = 0; known && w < CLGRAD_COUNT(widths); w++)
+        if (is(word + letters, n - letters, widths[w])) need->width[w] = true;
 }
 
 void clgrad_builtins_declare(const char *body, clgrad_text *text)
 {
-    needs need = { 0 };
+    needs need = { { false }, { false } };
     for (const char *at = body; *at;) {
         size_t n = 0;
         while (is_letter(at[n])) n++;
@@ -45,5 +45,5 @@ void clgrad_builtins_declare(const char *body, clgrad_text *text)
     }
     for (size_t t = 0; t < CLGRAD_COUNT(declared); t++)
         for (size_t w = 0; w < CLGRAD_COUNT(widths); w++)
-            if (need.of[t][w]) clgrad_text_append(text, "%s(%s)\n", declared[t].line, widths[w]);
+            if (need.type[t] && need.width[w]) clgrad_text_append(text, "%s(%s)\n", declared[t].line, widths[w]);
 }

@@ -45,6 +45,8 @@ const char *clgrad_roof_name(clgrad_roof_kind kind) { return (unsigned)kind < CL
 
 static bool is_memory(clgrad_roof_kind kind) { return kind <= CLGRAD_ROOF_INPLACE; }
 
+static bool is_arithmetic(clgrad_roof_kind kind) { return kind >= CLGRAD_ROOF_FMA_F32 && kind <= CLGRAD_ROOF_FMA_F16; }
+
 clgrad_status clgrad_roof_create(clgrad_device *dev, clgrad_roof_kind kind, uint64_t working_set, clgrad_roof **out)
 {
     enum { SMALLEST = 4096 };
@@ -58,7 +60,7 @@ clgrad_status clgrad_roof_create(clgrad_device *dev, clgrad_roof_kind kind, uint
     if (!roof) return CLGRAD_E_MEMORY;
     roof->dev = clgrad_device_retain(dev);
     roof->kind = kind;
-    roof->working_set = is_memory(kind) ? working_set : 0;
+    roof->working_set = is_memory(kind) || is_arithmetic(kind) ? working_set : 0;
     const clgrad_status status = kinds[kind].make(roof);
     if (status)
         clgrad_roof_release(&roof);

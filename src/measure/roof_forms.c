@@ -182,18 +182,20 @@ static fma_type type_of(const clgrad_device_info *info, clgrad_roof_kind kind)
     }
 }
 
-static clgrad_status make_fma_form(clgrad_roof *roof, const fma_type *type, unsigned width, unsigned chains)
+static clgrad_status make_fma_form(clgrad_roof *roof, const fma_type *type, unsigned width, unsigned chains, size_t items_per_unit)
 {
     enum { CPU_STEPS = 20000, GPU_STEPS = 1000 };
     const clgrad_device_info *info = clgrad_device_get_info(roof->dev);
     const bool cpu = is_cpu_form(info);
     const size_t units = info->compute_units ? info->compute_units : 1;
     const float factor = 0.75f, offset = 0.25f;
-    const int32_t steps = cpu ? CPU_STEPS : GPU_STEPS;
+    int32_t steps = cpu ? CPU_STEPS : GPU_STEPS;
     clgrad_roof_form form = { .group = group_size(info) };
     char preamble[200], vector[16];
-    form.items = cpu ? 8 * units : rounded_to_group(units * GPU_ITEMS_PER_UNIT, form.group);
-    form.work = 2.0 * (double)form.items * width * chains * steps;
+    form.items = rounded_to_group(units * items_per_unit, form.group);
+    const double step = 2.0 * (double)form.items * width * chains, asked = (double)roof->working_set / step;
+    if (roof->working_set) steps = asked < 1 ? 1 : asked > INT32_MAX ? INT32_MAX : (int32_t)asked;
+    form.work = step * steps;
     snprintf(vector, sizeof vector, width > 1 ? "%s%u" : "%s", type->type, width);
     snprintf(form.text, sizeof form.text, "%s, %u chains, %s", vector, chains,
              clgrad_device_fused(roof->dev) ? "fma" : "a*b+c");
@@ -219,11 +221,13 @@ clgrad_status clgrad_roof_make_fma(clgrad_roof *roof)
     if (!type.there)
         return clgrad_fail(clgrad_device_get_context(roof->dev), CLGRAD_E_UNSUPPORTED, "'%s' has no %s", info->name, type.type);
     if (is_cpu_form(info)) {
-        CLGRAD_TRY(make_fma_form(roof, &type, type.lanes ? type.lanes : 1, 16));
-        CLGRAD_TRY(make_fma_form(roof, &type, type.lanes ? type.lanes : 1, 10)); /* for register files of 16 */
+        const unsigned lanes = type.lanes ? type.lanes : 1;
+        CLGRAD_TRY(make_fma_form(roof, &type, lanes, 16, 8));
+        CLGRAD_TRY(make_fma_form(roof, &type, lanes, 10, 8)); /* for register files of 16 */
+        if (roof->working_set) CLGRAD_TRY(make_fma_form(roof, &type, lanes, 10, 2)); /* fewer groups are sooner begun */
     } else {
-        CLGRAD_TRY(make_fma_form(roof, &type, 1, 8));
-        CLGRAD_TRY(make_fma_form(roof, &type, 2, 8)); /* packed arithmetic */
+        CLGRAD_TRY(make_fma_form(roof, &type, 1, 8, GPU_ITEMS_PER_UNIT));
+        CLGRAD_TRY(make_fma_form(roof, &type, 2, 8, GPU_ITEMS_PER_UNIT)); /* packed arithmetic */
     }
     return some_form(roof);
 }

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20 };
+enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20, LINE_FLOATS = 16 };
 
 typedef struct emitter {
     clgrad_plan *plan;
@@ -180,11 +180,31 @@ static void define_type(emitter *e, const char *name, const char *type, uint32_t
 
 /* --- templates --- */
 
+static const char ahead_text[] =
+    "#define AHEAD(p)\n"
+    "#ifdef __has_builtin\n"
+    "#if __has_builtin(__builtin_prefetch)\n"
+    "#undef AHEAD\n"
+    "#define AHEAD(p) __builtin_prefetch((const void *)((ulong)(p) + 4096), 0, 3);\n"
+    "#endif\n"
+    "#endif\n";
+
+/* Work on more than caches hold asks 4 KiB ahead. */
+static void define_ahead(emitter *e)
+{
+    double bytes = 0, points = 1;
+    for (int32_t d = 0; d < e->ir->num_axes; d++) points *= e->ir->axes[d].dead ? 1 : (double)e->ir->axes[d].extent;
+    for (size_t i = 0; i < e->ir->num_leaves; i++) bytes += points * (double)clgrad_dtype_bytes(e->ir->leaves[i].dtype);
+    e->ir->ahead = e->l->width > 1 && bytes >= PREFETCHED_BYTES && !strstr(clgrad_device_get_info(e->plan->dev)->quirks, "simulator");
+    if (e->ir->ahead) clgrad_text_append(&e->text, "%s", ahead_text);
+}
+
 static void emit_map(emitter *e)
 {
     const size_t end = e->ir->num_instrs;
     e->l->width = choose_width(e, lane_extent(e->ir));
     clgrad_text_append(&e->text, "#define WIDTH %" PRIu32 "\n", e->l->width);
+    if (clgrad_device_get_info(e->plan->dev)->float_width < LINE_FLOATS) define_ahead(e); /* a vector that is a cache line lost by it */
     define_vectors(e, 1);
     define_lane(e);
     define_uniform(e);
@@ -306,25 +326,6 @@ static void emit_chain(emitter *e)
     define_type(e, "SCALAR_MASK", l->acc_dtype == CLGRAD_U8 ? "int" : mask_of(l->acc_dtype), 1);
     define_end(e, "END_V", l->width);
     define_end(e, "END_S", 1);
-}
-
-static const char ahead_text[] =
-    "#define AHEAD(p)\n"
-    "#ifdef __has_builtin\n"
-    "#if __has_builtin(__builtin_prefetch)\n"
-    "#undef AHEAD\n"
-    "#define AHEAD(p) __builtin_prefetch((const void *)((ulong)(p) + 4096), 0, 3);\n"
-    "#endif\n"
-    "#endif\n";
-
-/* Sums over more than caches hold gain up to a third from asking 4 KiB ahead; element-wise kernels and updates lost by it. */
-static void define_ahead(emitter *e)
-{
-    double bytes = 0, points = 1;
-    for (int32_t d = 0; d < e->ir->num_axes; d++) points *= e->ir->axes[d].dead ? 1 : (double)e->ir->axes[d].extent;
-    for (size_t i = 0; i < e->ir->num_leaves; i++) bytes += points * (double)clgrad_dtype_bytes(e->ir->leaves[i].dtype);
-    e->ir->ahead = e->l->width > 1 && bytes >= PREFETCHED_BYTES && !strstr(clgrad_device_get_info(e->plan->dev)->quirks, "simulator");
-    if (e->ir->ahead) clgrad_text_append(&e->text, "%s", ahead_text);
 }
 
 static void emit_chunks(emitter *e)

@@ -274,7 +274,7 @@ START_TEST(what_builtins_leave_out_is_declared_by_the_compiler)
     float value = 27;
     const bool short_header = strstr(clgrad_device_get_info(dev)->quirks, "long-header") != NULL;
     const size_t one = 1, before = dev->num_long_builds;
-    put("scale.cl", "/* clgrad-template 1 */\nkernel void scale(global float *x) { x[0] = cbrt(x[0]); }\n");
+    put("scale.cl", "/* clgrad-template 1 */\nkernel void scale(global float *x) { const float4 y = (float4)(x[0]); x[0] = cbrt(y.s1); }\n");
     const clgrad_kernel_source source = scale_source("");
     clgrad_kernel *kernel;
     clgrad_buffer *x;
@@ -286,6 +286,30 @@ START_TEST(what_builtins_leave_out_is_declared_by_the_compiler)
     ck_assert_int_eq(clgrad_kernel_launch(kernel, 1, &one, &one, NULL), CLGRAD_OK);
     ck_assert_int_eq(clgrad_buffer_read(x, 0, &value, sizeof value), CLGRAD_OK);
     ck_assert_float_eq_tol(value, 3, 1e-6);
+    clgrad_kernel_release(&kernel);
+    clgrad_buffer_release(&x);
+}
+END_TEST
+
+/* A vector's load is declared for the pointer's type although only the other type's vectors are named. */
+START_TEST(loads_are_those_of_their_pointers)
+{
+    if (!dev || !clgrad_device_get_info(dev)->fp64) return;
+    float values[4] = { 1, 2.5f, 3, 4 };
+    const size_t one = 1, before = dev->num_long_builds;
+    put("scale.cl", "/* clgrad-template 1 */\n#define FLOATS global float *\n"
+                    "kernel void scale(FLOATS x) { const double4 y = convert_double4(vload4(0, x)) * 3; x[0] = (float)fmax(y, (double4)(1)).s1; }\n");
+    const clgrad_kernel_source source = scale_source("");
+    clgrad_kernel *kernel;
+    clgrad_buffer *x;
+    ck_assert_int_eq(clgrad_kernel_create(dev, &source, &kernel), CLGRAD_OK);
+    ck_assert_uint_eq(dev->num_long_builds, before);
+    ck_assert_int_eq(clgrad_buffer_create(dev, sizeof values, &x), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_write(x, 0, values, sizeof values), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_kernel_set_buffer(kernel, 0, x), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_kernel_launch(kernel, 1, &one, &one, NULL), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_buffer_read(x, 0, values, sizeof values), CLGRAD_OK);
+    ck_assert_float_eq(values[0], 7.5f);
     clgrad_kernel_release(&kernel);
     clgrad_buffer_release(&x);
 }
@@ -403,6 +427,7 @@ Suite *kernel_suite(void)
     tcase_add_test(tests, unfused_is_a_choice);
     tcase_add_test(tests, what_does_not_build_is_explained);
     tcase_add_test(tests, what_builtins_leave_out_is_declared_by_the_compiler);
+    tcase_add_test(tests, loads_are_those_of_their_pointers);
     tcase_add_test(tests, every_text_can_be_dumped);
     tcase_add_test(tests, launches_are_traced);
     tcase_add_test(tests, a_forked_child_is_refused);
