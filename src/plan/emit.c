@@ -1,11 +1,12 @@
 /* The text of a launch: a preamble of parameters, arguments and statements for its template; then the kernel. */
 
+#include "plan/cost.h"
 #include "plan/launch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20, LINE_FLOATS = 16 };
+enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20, LINE_FLOATS = 16, LIGHT_COST = 3 };
 
 typedef struct emitter {
     clgrad_plan *plan;
@@ -199,12 +200,21 @@ static void define_ahead(emitter *e)
     if (e->ir->ahead) clgrad_text_append(&e->text, "%s", ahead_text);
 }
 
+/* Element-wise work does where a vector is less than a cache line (16 floats lost by it) and memory is what it waits for. */
+static bool gains_ahead(const emitter *e)
+{
+    bool light = clgrad_device_get_info(e->plan->dev)->float_width < LINE_FLOATS;
+    for (size_t i = 0; i < e->ir->num_instrs; i++)
+        if (e->ir->instrs[i].kind == CLGRAD_IR_MAP) light &= clgrad_plan_op_cost(e->ir->instrs[i].node->op) <= LIGHT_COST;
+    return light;
+}
+
 static void emit_map(emitter *e)
 {
     const size_t end = e->ir->num_instrs;
     e->l->width = choose_width(e, lane_extent(e->ir));
     clgrad_text_append(&e->text, "#define WIDTH %" PRIu32 "\n", e->l->width);
-    if (clgrad_device_get_info(e->plan->dev)->float_width < LINE_FLOATS) define_ahead(e); /* a vector that is a cache line lost by it */
+    if (gains_ahead(e)) define_ahead(e);
     define_vectors(e, 1);
     define_lane(e);
     define_uniform(e);
