@@ -161,6 +161,12 @@ static void put_rates(bench_run *run, json_t *result, const bench_case *c, const
         set(result, "reason", json_string("above its roof by less than 5%"));
 }
 
+/* A roof of arithmetic is that of long launches, whatever the row touches. */
+static clgrad_status create_roof(const bench_case *c, clgrad_roof **out)
+{
+    return clgrad_roof_create(c->dev, c->roof, c->roof >= CLGRAD_ROOF_FMA_F32 ? 0 : c->working_set, out);
+}
+
 /* What bounds a short launch: multiply-adds alone, as many of them in a launch. */
 static clgrad_status put_launch_bound(json_t *result, const bench_case *c, const clgrad_roof *of)
 {
@@ -201,7 +207,7 @@ static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
     clgrad_timing_options options = how_long(run->options);
     clgrad_timing timing = CLGRAD_TIMING_INIT;
     clgrad_roof *roof = NULL;
-    clgrad_status status = clgrad_roof_create(c->dev, c->roof, c->working_set, &roof);
+    clgrad_status status = create_roof(c, &roof);
     options.roof = roof;
     if (!status) status = clgrad_time_work(c->dev, c->row->family->run, c, &options, &timing);
     if (!status) {
@@ -224,7 +230,7 @@ static clgrad_status take_own_samples(bench_run *run, bench_case *c, json_t *res
     double *values = calloc(count + 1, sizeof *values);
     for (size_t i = 0; values && i < count; i++) values[i] = json_number_value(json_array_get(samples, i));
     clgrad_status status = samples && values ? clgrad_spread_of(c->ctx, values, count, &spread) : clgrad_error_status(c->ctx);
-    if (!status) status = clgrad_roof_create(c->dev, c->roof, c->working_set, &roof);
+    if (!status) status = create_roof(c, &roof);
     for (int i = 0; !status && i < 3; i++) status = clgrad_roof_round(roof);
     if (!status) {
         put_spread(result, &spread);

@@ -173,9 +173,15 @@ START_TEST(every_roof_is_positive_or_unsupported)
         ck_assert_int_eq(clgrad_roof_round(roof), CLGRAD_OK);
         clgrad_roof_get(roof, &result);
         ck_assert(result.best > 0 && result.num_rounds == 1 && result.rounds[0] == result.best && *result.form);
+        ck_assert_uint_eq(result.working_set, kind <= CLGRAD_ROOF_FMA_F16 ? 100000 : 0);
         clgrad_roof_release(&roof);
     }
-    clgrad_roof *roof;
+    clgrad_roof *roof, *short_launches;
+    ck_assert_int_eq(clgrad_roof_create(test_device(), CLGRAD_ROOF_FMA_F32, 0, &roof), CLGRAD_OK);
+    ck_assert_int_eq(clgrad_roof_create(test_device(), CLGRAD_ROOF_FMA_F32, (uint64_t)(roof->forms[0].work / 10), &short_launches), CLGRAD_OK);
+    ck_assert_double_eq_tol(short_launches->forms[0].work, roof->forms[0].work / 10, roof->forms[0].work / 1000);
+    clgrad_roof_release(&short_launches);
+    clgrad_roof_release(&roof);
     ck_assert_int_eq(clgrad_roof_create(test_device(), CLGRAD_ROOF_READ, 100, &roof), CLGRAD_E_ARG);
     ck_assert_int_eq(clgrad_roof_create(test_device(), CLGRAD_ROOF_COUNT, 0, &roof), CLGRAD_E_ARG);
 }
