@@ -168,7 +168,7 @@ static clgrad_status create_roof(const bench_case *c, clgrad_roof **out)
 }
 
 /* What bounds a short launch: multiply-adds alone, as many of them in a launch. */
-static clgrad_status put_launch_bound(json_t *result, const bench_case *c, const clgrad_roof *of)
+static clgrad_status put_launch_bound(bench_run *run, json_t *result, const bench_case *c, const clgrad_roof *of)
 {
     const double short_seconds = 2e-3;
     clgrad_roof_result whole = CLGRAD_ROOF_RESULT_INIT, r = CLGRAD_ROOF_RESULT_INIT;
@@ -179,7 +179,7 @@ static clgrad_status put_launch_bound(json_t *result, const bench_case *c, const
     for (int i = 0; !status && i < 3; i++) status = clgrad_roof_round(roof);
     if (!status) {
         clgrad_roof_get(roof, &r);
-        set(result, "launch_pct", json_real(100 * r.best / whole.best));
+        set(result, "launch_pct", json_real(100 * r.best / (whole.best * bench_roof_factor(run, c->roof))));
     }
     clgrad_roof_release(&roof);
     return status;
@@ -214,7 +214,7 @@ static clgrad_status time_row(bench_run *run, bench_case *c, json_t *result)
         put_timing(result, &timing);
         remember_rate(run, c, timing.spread.median * 1e-9);
         put_rates(run, result, c, roof, &timing.spread, timing.processor_ns);
-        status = put_launch_bound(result, c, roof);
+        status = put_launch_bound(run, result, c, roof);
     }
     clgrad_roof_release(&roof);
     return status;

@@ -139,67 +139,58 @@ static clgrad_status check_size(clgrad_device *dev, size_t bytes)
     return CLGRAD_OK;
 }
 
-clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
+/* A buffer without memory; `finish` completes it once memory was found, or gives it up. */
+static clgrad_status begin(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
 {
-    *out = NULL;
     CLGRAD_TRY(check_size(dev, bytes));
-    /* Releasing must not need memory, so the pool's list grows here; when it is full, memory goes back to the driver. */
-    CLGRAD_TRY(clgrad_reserve(dev->ctx, &dev->pool.blocks, &dev->pool.capacity, dev->pool.count + 64,
-                              sizeof *dev->pool.blocks));
-    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
-    if (!buffer) return CLGRAD_E_MEMORY;
-    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes, .class_bytes = size_class(dev, bytes) };
-    const clgrad_status status = get_memory(dev, buffer->class_bytes, &buffer->mem);
-    if (status) {
+    *out = clgrad_alloc(dev->ctx, 1, sizeof **out);
+    if (!*out) return CLGRAD_E_MEMORY;
+    **out = (clgrad_buffer){ .refs = 1, .bytes = bytes };
+    return CLGRAD_OK;
+}
+
+static clgrad_status finish(clgrad_device *dev, clgrad_status found, clgrad_buffer *buffer, clgrad_buffer **out)
+{
+    if (found) {
         clgrad_free(dev->ctx, buffer);
-        return status;
+        return found;
     }
     buffer->dev = clgrad_device_retain(dev);
     *out = buffer;
     return CLGRAD_OK;
+}
+
+clgrad_status clgrad_buffer_create(clgrad_device *dev, size_t bytes, clgrad_buffer **out)
+{
+    clgrad_buffer *buffer = NULL;
+    *out = NULL;
+    CLGRAD_TRY(begin(dev, bytes, &buffer));
+    buffer->class_bytes = size_class(dev, bytes);
+    /* Releasing must not need memory, so the pool's list grows here; when it is full, memory goes back to the driver. */
+    clgrad_status found = clgrad_reserve(dev->ctx, &dev->pool.blocks, &dev->pool.capacity, dev->pool.count + 64, sizeof *dev->pool.blocks);
+    if (!found) found = get_memory(dev, buffer->class_bytes, &buffer->mem);
+    return finish(dev, found, buffer, out);
 }
 
 clgrad_status clgrad_buffer_create_unpooled(clgrad_device *dev, cl_mem_flags flags, size_t bytes, clgrad_buffer **out)
 {
+    clgrad_buffer *buffer = NULL;
     *out = NULL;
-    CLGRAD_TRY(check_size(dev, bytes));
-    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
-    if (!buffer) return CLGRAD_E_MEMORY;
-    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes, .class_bytes = bytes, .unpooled = true };
-    const clgrad_status status = get_fresh(dev, CL_MEM_READ_WRITE | flags, bytes, &buffer->mem);
-    if (status) {
-        clgrad_free(dev->ctx, buffer);
-        return status;
-    }
-    buffer->dev = clgrad_device_retain(dev);
-    *out = buffer;
-    return CLGRAD_OK;
+    CLGRAD_TRY(begin(dev, bytes, &buffer));
+    buffer->class_bytes = bytes, buffer->unpooled = true;
+    return finish(dev, get_fresh(dev, CL_MEM_READ_WRITE | flags, bytes, &buffer->mem), buffer, out);
 }
 
 /* Of memory that is not the driver's: such a buffer holds nothing of the pool's. */
-static clgrad_status lend(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer *out)
-{
-    cl_int err = CL_SUCCESS;
-    out->mem = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes, block->data, &err);
-    if (err != CL_SUCCESS) return clgrad_cl_refused(dev->ctx, err, "clCreateBuffer", dev->record.info.name);
-    out->lent = clgrad_block_retain(block);
-    return CLGRAD_OK;
-}
-
 static clgrad_status create_lent(clgrad_device *dev, clgrad_block *block, size_t bytes, clgrad_buffer **out)
 {
-    CLGRAD_TRY(check_size(dev, bytes));
-    clgrad_buffer *buffer = clgrad_alloc(dev->ctx, 1, sizeof *buffer);
-    if (!buffer) return CLGRAD_E_MEMORY;
-    *buffer = (clgrad_buffer){ .refs = 1, .bytes = bytes };
-    const clgrad_status status = lend(dev, block, bytes, buffer);
-    if (status) {
-        clgrad_free(dev->ctx, buffer);
-        return status;
-    }
-    buffer->dev = clgrad_device_retain(dev);
-    *out = buffer;
-    return CLGRAD_OK;
+    cl_int err = CL_SUCCESS;
+    clgrad_buffer *buffer = NULL;
+    CLGRAD_TRY(begin(dev, bytes, &buffer));
+    buffer->mem = dev->cl.CreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, bytes, block->data, &err);
+    if (err == CL_SUCCESS) buffer->lent = clgrad_block_retain(block);
+    const clgrad_status found = err == CL_SUCCESS ? CLGRAD_OK : clgrad_cl_refused(dev->ctx, err, "clCreateBuffer", dev->record.info.name);
+    return finish(dev, found, buffer, out);
 }
 
 static clgrad_status create_copy(clgrad_device *dev, const clgrad_block *block, size_t bytes, clgrad_buffer **out)

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000, PREFETCHED_BYTES = 32 << 20, LINE_FLOATS = 16, LIGHT_COST = 3 };
+enum { WORK_PER_ITEM = 16384, WORK_AWAKE = 4096, ITEMS_PER_UNIT = 4, GPU_GROUP = 64, MOST_TURNS = 60000 };
+enum { PREFETCHED_BYTES = 32 << 20, LINE_FLOATS = 16, LIGHT_COST = 3 }; /* for what asks ahead */
 
 typedef struct emitter {
     clgrad_plan *plan;

@@ -88,7 +88,7 @@ static size_t word_before(const char *line, const char *end, const char **word)
     return (size_t)(end - start);
 }
 
-/* CLGRAD_MATH_F32(float4, int4), alone on its line, defines functions: once in a program. */
+/* CLGRAD_EXPONENTIAL(F32, float4, int4), alone on its line, defines functions: once in a program. */
 static bool defines_functions(const char *line) { return strncmp(line, "CLGRAD_", 7) == 0; }
 
 /* What a line at file scope defines: a macro (which is undefined afterwards), a type or a function that is not void (which get names
